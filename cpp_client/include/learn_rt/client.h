@@ -1,0 +1,71 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "learn_rt/flags.h"
+#include "learn_rt/realtime.h"
+
+namespace learn_rt {
+
+// What predict() answers when the model's answer is not there in time.
+enum class OnMiss { kHold, kZero, kNominal };
+
+struct ClientOptions {
+  std::string version = "stable";
+  OnMiss on_miss = OnMiss::kHold;
+  std::size_t capacity = 1024;   // samples and answers that each ring holds
+  std::vector<float> rest;       // a sample taken to have stood for ever before the first one; empty: a cold start
+  std::string contract_hash;     // empty: the served model's, asked for at connect
+  std::chrono::milliseconds connect_timeout{5000};
+  bool spin = false;             // the I/O thread polls instead of sleeping
+  int io_cpu = -1;               // pins the I/O thread
+};
+
+struct Prediction {
+  static constexpr std::size_t kMaxOutputs = 64;
+  std::uint64_t sequence = 0;  // of the sample that it answers, from 0
+  std::uint32_t flags = 0;     // Flag bits
+  std::uint32_t n_outputs = 0;
+  std::int64_t latency_ns = 0;  // push to answer
+  float values[kMaxOutputs] = {};
+};
+
+struct ClientStats {
+  std::uint64_t pushed, answered, missed, late, overruns, reconnects;
+};
+
+// A control loop's end of a stream. The control thread never blocks: between it and one I/O thread, which owns the transport,
+// are two lock-free rings. Everything marked real-time is for the control thread only.
+class Client {
+ public:
+  virtual ~Client() = default;
+
+  // `address`: inproc:REPOSITORY, unix:PATH or grpc://HOST:PORT. Throws std::runtime_error with the cause.
+  static std::unique_ptr<Client> connect(const std::string& address, const std::string& model,
+                                         const ClientOptions& options = {});
+
+  // Takes a sample; false when the ring is full (counted as an overrun).
+  virtual bool try_push(const float* sample) LEARN_RT_REALTIME = 0;
+  // Takes the oldest answer out; false when there is none.
+  virtual bool try_pop(Prediction& prediction) LEARN_RT_REALTIME = 0;
+  // The newest answer taken so far by try_pop, latest or predict.
+  virtual const Prediction& latest() LEARN_RT_REALTIME = 0;
+  // Pushes a sample and returns within `deadline`: its answer, or the policy's, flagged kLate. Always inside the
+  // envelope. `nominal`: n_outputs values for OnMiss::kNominal, or null for the spec's.
+  virtual Prediction predict(const float* sample, std::chrono::nanoseconds deadline,
+                             const float* nominal = nullptr) LEARN_RT_REALTIME = 0;
+  // Asks for the answers to the last `preview` ticks; they come through try_pop.
+  virtual bool flush() LEARN_RT_REALTIME = 0;
+
+  virtual const std::string& spec_json() const noexcept = 0;
+  virtual ClientStats stats() const noexcept = 0;
+  // Why the stream is down, or empty. Any thread.
+  virtual std::string last_error() const = 0;
+};
+
+}  // namespace learn_rt

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "learn_rt/realtime.h"
+
+namespace learn_rt {
+
+// One stream's state on one loaded model. One thread at a time.
+//
+// With a preview of P, the answer to the k-th sample is for tick k - P. An answer whose tick is before the first sample is
+// flagged kWarmingUp, as is every answer before the window is full; both are the nominal value.
+class Session {
+ public:
+  virtual ~Session() = default;
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Forgets everything. With `rest` (n_features values) the window is filled as if that sample had stood for ever, and no
+  // answer warms up.
+  virtual void begin(const float* rest) LEARN_RT_REALTIME = 0;
+
+  // The critical path: takes one sample (n_features values), writes one answer (n_outputs values), returns Flag bits.
+  virtual std::uint32_t step(const float* sample, float* answer) LEARN_RT_REALTIME = 0;
+
+  // The work that does not need the next sample. Call it once the answer is out; step() does what was left undone.
+  virtual void settle() LEARN_RT_REALTIME = 0;
+
+  // Takes n samples, writes n answers and flags: the same numbers as n calls of step().
+  void run(const float* samples, std::size_t n, float* answers, std::uint32_t* flags) LEARN_RT_REALTIME;
+
+  // Writes the answers to the last `preview` ticks, taking the last sample as standing for ever.
+  void flush(float* answers, std::uint32_t* flags) LEARN_RT_REALTIME;
+
+  virtual std::size_t n_features() const LEARN_RT_REALTIME = 0;
+  virtual std::size_t n_outputs() const LEARN_RT_REALTIME = 0;
+  virtual std::size_t preview() const LEARN_RT_REALTIME = 0;
+
+ protected:
+  Session() = default;
+};
+
+}  // namespace learn_rt

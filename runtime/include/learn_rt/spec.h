@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace learn_rt {
+
+enum class Kind { kPointwise, kWindow, kStateful, kRollout };
+enum class Scope { kLane, kStream };
+
+struct Envelope {
+  double value;   // [unit]
+  double rate;    // [unit/s]
+  double second;  // [unit/s^2]
+};
+
+struct Signal {
+  std::string name;
+  std::string unit;
+  std::vector<std::size_t> shape;
+  std::optional<std::pair<double, double>> range_valid;
+  std::optional<std::pair<double, double>> range_trained;
+  double nominal = 0.0;
+  std::optional<Envelope> envelope;
+  std::size_t size() const noexcept;
+};
+
+struct State {
+  std::string name;
+  std::vector<std::size_t> shape;  // without the batch axis
+  Scope scope;
+};
+
+// What the runtime needs of spec.json (src/learn_rt/spec.py holds the meaning of each key).
+struct Spec {
+  std::string name;
+  Kind kind;
+  double dt_s;
+  std::size_t window;
+  std::size_t preview;
+  std::size_t horizon;
+  std::vector<Signal> inputs;
+  std::vector<Signal> outputs;
+  std::vector<State> states;
+  std::string contract_hash;
+  double tolerance;  // of the golden samples, absolute
+  std::string json;  // the file, to the byte
+
+  std::size_t n_features() const noexcept;
+  std::size_t n_outputs() const noexcept;
+
+  // Throws std::runtime_error: the path in the file and what must hold there.
+  static Spec parse(std::string json);
+};
+
+}  // namespace learn_rt

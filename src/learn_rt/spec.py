@@ -1,0 +1,273 @@
+"""What a model promises: its signals, timing, window and envelope, and where it came from.
+
+A `Spec` is written as `spec.json` into every model folder and read by every stage. The part that two parties must agree on
+before they exchange a sample is its `contract`; `contract_hash` identifies it and does not change when a model is retrained.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from learn_rt.jsonread import read_dataclass
+
+FORMAT = "learn_rt.spec/1"
+MAX_SIGNALS = 4096
+MAX_WINDOW = 65536
+
+
+class Kind(StrEnum):
+    """How an answer depends on the samples."""
+
+    POINTWISE = "pointwise"  # y = f(x)
+    WINDOW = "window"  # y = f(the last `window` samples)
+    STATEFUL = "stateful"  # y, s' = f(x, s)
+    ROLLOUT = "rollout"  # `horizon` future states from a history and as many actions
+
+
+class Major(StrEnum):
+    """Which index runs slowest when a signal with history is laid out flat."""
+
+    TERM = "term"
+    TIME = "time"
+
+
+class Order(StrEnum):
+    """Which end of the history comes first."""
+
+    OLDEST = "oldest"
+    NEWEST = "newest"
+
+
+class Scope(StrEnum):
+    """Whether a state belongs to one start of the window or to the whole stream."""
+
+    LANE = "lane"
+    STREAM = "stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Bounds that no answer leaves: |y| <= value [unit], |y'| <= rate [unit/s], |y''| <= second [unit/s^2].
+
+    The derivatives are differences of successive answers over `dt_s`.
+    """
+
+    value: float
+    rate: float
+    second: float
+
+    def __post_init__(self) -> None:
+        for name in ("value", "rate", "second"):
+            bound = getattr(self, name)
+            if not (math.isfinite(bound) and bound > 0):
+                raise ValueError(f"envelope.{name} must be finite and above 0, got {bound}")
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One named input or output of a model.
+
+    `shape` is () for a scalar. `range_valid` is physical: a sample outside is refused. `range_trained` is what training
+    saw: a sample outside is flagged. `scale` and `offset` turn the value on the wire into `unit`: value * scale + offset.
+    `feedback_of` names the output that comes back as this input. `envelope` and `nominal` belong to outputs.
+    """
+
+    name: str
+    unit: str
+    shape: tuple[int, ...] = ()
+    range_valid: tuple[float, float] | None = None
+    range_trained: tuple[float, float] | None = None
+    history: int = 1
+    major: Major = Major.TIME
+    order: Order = Order.OLDEST
+    scale: float = 1.0
+    offset: float = 0.0
+    feedback_of: str | None = None
+    nominal: float = 0.0
+    envelope: Envelope | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name or len(self.name) > 128 or not self.name.isprintable():
+            raise ValueError(f"a signal's name must be 1 to 128 printable characters, got {self.name!r}")
+        if any(n < 1 for n in self.shape) or self.size > MAX_SIGNALS:
+            raise ValueError(f"{self.name}.shape must hold 1 to {MAX_SIGNALS} elements, got {self.shape}")
+        if not 1 <= self.history <= MAX_WINDOW:
+            raise ValueError(f"{self.name}.history must be 1 to {MAX_WINDOW}, got {self.history}")
+        for name in ("range_valid", "range_trained"):
+            bounds = getattr(self, name)
+            if bounds is not None and not (bounds[0] < bounds[1] and all(map(math.isfinite, bounds))):
+                raise ValueError(f"{self.name}.{name} must be finite and increasing, got {bounds}")
+        if not (math.isfinite(self.scale) and self.scale != 0 and math.isfinite(self.offset)):
+            raise ValueError(f"{self.name}.scale must be finite and not 0, and offset finite, got {self.scale}, {self.offset}")
+        if not math.isfinite(self.nominal) or (self.envelope and abs(self.nominal) > self.envelope.value):
+            raise ValueError(f"{self.name}.nominal must be finite and inside the envelope, got {self.nominal}")
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One state of `step.onnx`: input `state.<name>`, output `state.<name>.next`, zero at the start.
+
+    `shape` is without the leading batch axis.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    scope: Scope
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise ValueError(f"a state's name must be an identifier, got {self.name!r}")
+        if any(n < 1 for n in self.shape):
+            raise ValueError(f"state {self.name}: shape must be positive, got {self.shape}")
+
+
+@dataclass(frozen=True, slots=True)
+class Normalization:
+    """The statistics that the graph holds as buffers, repeated here for readers; nothing outside the graph applies them."""
+
+    inside_graph: bool
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.inside_graph is not True:
+            raise ValueError("normalization.inside_graph must be true: export bakes the statistics into the graph")
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a model promises; see the module's docstring.
+
+    `window` counts raw samples, the one being answered included. An answer is for the sample `preview` ticks before the
+    newest. `forgetting` is the number of samples after which two different histories agree within tolerance.
+    """
+
+    name: str
+    kind: Kind
+    dt_s: float
+    inputs: tuple[Signal, ...]
+    outputs: tuple[Signal, ...]
+    window: int = 1
+    preview: int = 0
+    horizon: int = 0
+    dtype: str = "float32"
+    states: tuple[State, ...] = ()
+    normalization: Normalization = field(default_factory=lambda: Normalization(inside_graph=True))
+    forgetting: int | None = None
+    tolerance: float | None = None  # of the golden samples, absolute, in the outputs' units
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.name or not all(c.isalnum() or c in "-_" for c in self.name) or len(self.name) > 64:
+            raise ValueError(f"name must be 1 to 64 letters, digits, '-' or '_', got {self.name!r}")
+        if not (math.isfinite(self.dt_s) and self.dt_s > 0):
+            raise ValueError(f"dt_s must be finite and above 0, got {self.dt_s}")
+        if self.dtype != "float32":
+            raise ValueError(f"dtype must be float32, got {self.dtype!r}")
+        for side in ("inputs", "outputs"):
+            signals: tuple[Signal, ...] = getattr(self, side)
+            names = [s.name for s in signals]
+            if not 1 <= len(names) <= MAX_SIGNALS or len(set(names)) != len(names):
+                raise ValueError(f"{side} must be 1 to {MAX_SIGNALS} signals of distinct names, got {names}")
+        if not 1 <= self.window <= MAX_WINDOW or not 0 <= self.preview < self.window:
+            raise ValueError(
+                f"window must be 1 to {MAX_WINDOW} and preview at least 0 and below it, got {self.window}, {self.preview}"
+            )
+        if (self.kind is Kind.WINDOW) != (self.window > 1) and self.kind is not Kind.ROLLOUT:
+            raise ValueError(f"a {self.kind} model cannot have a window of {self.window}")
+        if (self.kind is Kind.ROLLOUT) != (self.horizon > 0):
+            raise ValueError(f"a {self.kind} model cannot have a horizon of {self.horizon}")
+        outputs = {s.name for s in self.outputs}
+        for s in self.inputs:
+            if s.feedback_of is not None and s.feedback_of not in outputs:
+                raise ValueError(f"input {s.name}: feedback_of names no output: {s.feedback_of!r}")
+        if len({s.name for s in self.states}) != len(self.states):
+            raise ValueError("states must have distinct names")
+
+    @property
+    def n_features(self) -> int:
+        """Elements of one sample."""
+        return sum(s.size * s.history for s in self.inputs)
+
+    @property
+    def n_outputs(self) -> int:
+        """Elements of one answer."""
+        return sum(s.size for s in self.outputs)
+
+    @property
+    def contract(self) -> dict[str, Any]:
+        """What both ends of a stream must agree on; statistics, envelope and provenance stay out."""
+
+        def agreed(s: Signal) -> dict[str, Any]:
+            row: dict[str, Any] = {"name": s.name, "unit": s.unit, "shape": list(s.shape)}
+            row |= {"history": s.history, "major": s.major.value, "order": s.order.value}
+            return row | {"scale": s.scale, "offset": s.offset, "feedback_of": s.feedback_of}
+
+        return {
+            "kind": self.kind.value,
+            "dt_s": self.dt_s,
+            "dtype": self.dtype,
+            "window": self.window,
+            "preview": self.preview,
+            "horizon": self.horizon,
+            "inputs": [agreed(s) for s in self.inputs],
+            "outputs": [agreed(s) for s in self.outputs],
+        }
+
+    @property
+    def contract_hash(self) -> str:
+        """SHA-256 of the canonical JSON of `contract`, in hexadecimal."""
+        text = json.dumps(self.contract, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """Return the spec as JSON text; floats keep full precision."""
+        body: dict[str, Any] = {"format": FORMAT, "contract_hash": self.contract_hash}
+        return json.dumps(body | _plain(self), indent=2, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Spec:
+        """Read a spec from JSON text.
+
+        Raises: ValueError: not JSON, an unknown or missing key, a wrong type or value (the message names the path), or a
+        `contract_hash` that is not the contract's.
+        """
+        body = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_distinct)
+        if not isinstance(body, dict) or body.pop("format", None) != FORMAT:
+            raise ValueError(f'spec: "format" must be "{FORMAT}"')
+        stated = body.pop("contract_hash", None)
+        spec = read_dataclass(cls, body, "$")
+        if stated != spec.contract_hash:
+            raise ValueError(f"spec: contract_hash is {stated}, but the contract's is {spec.contract_hash}")
+        return spec
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, tuple | list):
+        return [_plain(v) for v in value]
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return value.value if isinstance(value, StrEnum) else value
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"spec: {name} is not JSON")
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    body = dict(pairs)
+    if len(body) != len(pairs):
+        raise ValueError(f"spec: a key appears twice among {[k for k, _ in pairs]}")
+    return body

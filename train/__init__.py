@@ -1,0 +1,1 @@
+"""Training: one small trainer, and a folder for each system."""

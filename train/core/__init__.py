@@ -1,0 +1,1 @@
+"""What the systems share: configuration, data on the device, losses, metrics, the loop and checkpoints."""

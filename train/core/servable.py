@@ -1,0 +1,31 @@
+"""What a module offers so that it can be exported: the whole function, one step of it, and the states between steps."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from learn_rt.spec import State
+
+
+class Servable(nn.Module, ABC):
+    """A net in physical units on both sides: statistics are buffers, so they ride in the state dict and in every graph."""
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the answers (batch, n_outputs) to raw windows (batch, window, n_features), oldest sample first.
+
+        A pointwise module takes (batch, n_features).
+        """
+
+    @abstractmethod
+    def states(self) -> tuple[State, ...]:
+        """Return the states that `step` carries, all zero at the start."""
+
+    @abstractmethod
+    def step(self, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        """Return (answer, next state, ...) for one raw sample (batch, n_features).
+
+        `window` steps from zero states give `forward` on the window.
+        """

@@ -1,0 +1,1 @@
+"""The printer corrector: G-code, motion planner, plant, targets and net."""
