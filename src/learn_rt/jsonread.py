@@ -1,4 +1,4 @@
-"""Read plain JSON values into typed dataclasses, strictly: unknown keys, missing keys and wrong types name their path."""
+"""Read plain JSON values into typed dataclasses, strictly: an unknown or missing key or a wrong type names its path."""
 
 from __future__ import annotations
 
@@ -70,9 +70,7 @@ def _scalar(kind: type, value: Any, path: str) -> Any:
             number = math.inf
         if math.isfinite(number):
             return number
-    elif kind in (bool, str) and isinstance(value, kind):
-        return value
-    elif kind is int and isinstance(value, int) and not isinstance(value, bool):
+    elif isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
     raise ValueError(f"expected {kind.__name__} at {path}, got {_kind(value)}")
 

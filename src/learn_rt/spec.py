@@ -1,7 +1,7 @@
 """What a model promises: its signals, timing, window and envelope, and where it came from.
 
-A `Spec` is written as `spec.json` into every model folder and read by every stage. The part that two parties must agree on
-before they exchange a sample is its `contract`; `contract_hash` identifies it and does not change when a model is retrained.
+A `Spec` is written as `spec.json` into every model folder and read by every stage. The part that two parties must
+agree on before they exchange a sample is its `contract`; `contract_hash` identifies it and outlasts a retraining.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ class Signal:
     """One named input or output of a model.
 
     `shape` is () for a scalar. `range_valid` is physical: a sample outside is refused. `range_trained` is what training
-    saw: a sample outside is flagged. `scale` and `offset` turn the value on the wire into `unit`: value * scale + offset.
-    `feedback_of` names the output that comes back as this input. `envelope` and `nominal` belong to outputs.
+    saw: a sample outside is flagged. `scale` and `offset` turn the value on the wire into `unit`: value * scale +
+    offset. `feedback_of` names the output that comes back as this input. `envelope` and `nominal` belong to outputs.
     """
 
     name: str
@@ -103,7 +103,9 @@ class Signal:
             if bounds is not None and not (bounds[0] < bounds[1] and all(map(math.isfinite, bounds))):
                 raise ValueError(f"{self.name}.{name} must be finite and increasing, got {bounds}")
         if not (math.isfinite(self.scale) and self.scale != 0 and math.isfinite(self.offset)):
-            raise ValueError(f"{self.name}.scale must be finite and not 0, and offset finite, got {self.scale}, {self.offset}")
+            raise ValueError(
+                f"{self.name}.scale must be finite and not 0, and offset finite, got {self.scale}, {self.offset}"
+            )
         if not math.isfinite(self.nominal) or (self.envelope and abs(self.nominal) > self.envelope.value):
             raise ValueError(f"{self.name}.nominal must be finite and inside the envelope, got {self.nominal}")
 
@@ -133,7 +135,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Normalization:
-    """The statistics that the graph holds as buffers, repeated here for readers; nothing outside the graph applies them."""
+    """The statistics that the graph holds as buffers, repeated here for readers; nothing outside the graph uses them."""
 
     inside_graph: bool
     mean: tuple[float, ...] = ()
@@ -181,7 +183,8 @@ class Spec:
                 raise ValueError(f"{side} must be 1 to {MAX_SIGNALS} signals of distinct names, got {names}")
         if not 1 <= self.window <= MAX_WINDOW or not 0 <= self.preview < self.window:
             raise ValueError(
-                f"window must be 1 to {MAX_WINDOW} and preview at least 0 and below it, got {self.window}, {self.preview}"
+                f"window must be 1 to {MAX_WINDOW} and preview at least 0 and below it, "
+                f"got {self.window}, {self.preview}"
             )
         if (self.kind is Kind.WINDOW) != (self.window > 1) and self.kind is not Kind.ROLLOUT:
             raise ValueError(f"a {self.kind} model cannot have a window of {self.window}")
@@ -211,11 +214,11 @@ class Spec:
         def agreed(s: Signal) -> dict[str, Any]:
             row: dict[str, Any] = {"name": s.name, "unit": s.unit, "shape": list(s.shape)}
             row |= {"history": s.history, "major": s.major.value, "order": s.order.value}
-            return row | {"scale": s.scale, "offset": s.offset, "feedback_of": s.feedback_of}
+            return row | {"scale": float(s.scale), "offset": float(s.offset), "feedback_of": s.feedback_of}
 
         return {
             "kind": self.kind.value,
-            "dt_s": self.dt_s,
+            "dt_s": float(self.dt_s),
             "dtype": self.dtype,
             "window": self.window,
             "preview": self.preview,
@@ -239,10 +242,13 @@ class Spec:
     def from_json(cls, text: str | bytes) -> Spec:
         """Read a spec from JSON text.
 
-        Raises: ValueError: not JSON, an unknown or missing key, a wrong type or value (the message names the path), or a
-        `contract_hash` that is not the contract's.
+        Raises: ValueError: not JSON, an unknown or missing key, a wrong type or value (the message names the path), or
+        a `contract_hash` that is not the contract's.
         """
-        body = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_distinct)
+        try:
+            body = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_distinct)
+        except RecursionError:
+            raise ValueError("spec: nested too deep to be a spec") from None
         if not isinstance(body, dict) or body.pop("format", None) != FORMAT:
             raise ValueError(f'spec: "format" must be "{FORMAT}"')
         stated = body.pop("contract_hash", None)
