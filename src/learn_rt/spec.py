@@ -135,7 +135,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Normalization:
-    """The statistics that the graph holds as buffers, repeated here for readers; nothing outside the graph uses them."""
+    """The statistics that the graph holds as buffers, repeated for readers; nothing outside the graph uses them."""
 
     inside_graph: bool
     mean: tuple[float, ...] = ()
