@@ -10,7 +10,7 @@ from learn_rt.spec import State
 
 
 class Servable(nn.Module, ABC):
-    """A net in physical units on both sides: statistics are buffers, so they ride in the state dict and in every graph."""
+    """A net in physical units on both sides: statistics are buffers, so they ride in the state dict and every graph."""
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:

@@ -19,21 +19,22 @@ class OffsetNetConfig:
     """Sizes of the net. `steps` samples with an increment make the window, so a raw window holds `steps` + 1."""
 
     steps: int = 48
+    preview: int = 24  # ticks: the answer is for the sample that many before the newest
     dt_s: float = 0.002
     front_size: int = 32
     hidden_size: int = 56
     num_layers: int = 2
     dropout: float = 0.0
-    # Path over the window, |dx| + |dy| summed [mm], from which the net counts in full; at rest it does not count at all.
+    # Path over the window, |dx| + |dy| summed [mm], from which the net counts in full; at rest it counts nothing.
     gate_mm: float = 0.05
 
 
 class OffsetNet(Servable):
     """Command offsets (offset_x, offset_y) [mm] from the planned path, exactly zero for a standing window.
 
-    Each step of the window sees velocities and position increments (sampled velocity alone loses what happens between two
-    samples). The linear path sees them over the whole window and does what is linear in the plant. The net also sees absolute
-    position and height; a gate that the path's length opens makes it zero at rest.
+    Each step of the window sees velocities and position increments (sampled velocity alone loses what happens between
+    two samples). The linear path sees them over the whole window and does what is linear in the plant. The net also sees
+    absolute position and height; a gate that the path's length opens makes it zero at rest.
     """
 
     def __init__(self, config: OffsetNetConfig) -> None:
@@ -74,8 +75,8 @@ class OffsetNet(Servable):
     def step(self, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         """Return (offsets, tail, started, h0, c0, ...) after one raw sample (batch, 5).
 
-        A lane's first sample only gives the next one its increment: `started` keeps its cells at zero. What is linear in
-        the tail is kept apart from what needs the new sample, so that it can be done before the sample comes.
+        A lane's first sample only gives the next one its increment: `started` keeps its cells at zero. What is linear
+        in the tail is kept apart from what needs the new sample, so that it can be done before the sample comes.
         """
         tail, started, *cells = states
         increment, velocity = x[:, :Z] - tail[:, -1, :Z], x[:, VX:]
