@@ -1,0 +1,74 @@
+"""How good a print is: the distance to the planned path near that time, and the plain error in time."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+NEAR_S = 0.05  # the planned path from 50 ms before to 50 ms after counts as "near that time"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One print's errors [um], over extruding samples."""
+
+    rms_um: float
+    contour_rms_um: float
+    contour_p99_um: float
+    contour_max_um: float
+
+    def as_dict(self) -> dict[str, float]:
+        return asdict(self)
+
+
+def figures(actual: Array, planned: Array, extruding: NDArray[np.bool_], dt_s: float) -> Figures:
+    """Return the errors of a print.
+
+    Args: actual, planned: (n, 2) positions [mm] at a step of `dt_s` [s]; extruding: (n,).
+    Raises: ValueError: nothing is extruded.
+    """
+    if not extruding.any():
+        raise ValueError("the print must have extruding moves: nothing is extruded here")
+    error = (actual - planned)[extruding]
+    contour = contour_error(actual, planned, dt_s)[extruding]
+    return Figures(
+        rms_um=1e3 * float(np.sqrt(np.mean(np.sum(error * error, axis=1)))),
+        contour_rms_um=1e3 * float(np.sqrt(np.mean(contour * contour))),
+        contour_p99_um=1e3 * float(np.percentile(contour, 99)),
+        contour_max_um=1e3 * float(contour.max()),
+    )
+
+
+def contour_error(actual: Array, planned: Array, dt_s: float, near_s: float = NEAR_S) -> Array:
+    """Return the distance (n,) [mm] of each actual position to the polyline through the planned ones within `near_s`.
+
+    A delay along a straight line costs nothing here; a rounded corner or a wave beside the line does.
+    """
+    near = max(1, round(near_s / dt_s))
+    return _distances(np.ascontiguousarray(actual[:, :2]), np.ascontiguousarray(planned[:, :2]), near)
+
+
+@numba.njit(cache=True, fastmath=False)  # type: ignore[untyped-decorator]
+def _distances(actual: Array, planned: Array, near: int) -> Array:
+    n = len(actual)
+    out = np.empty(n)
+    for k in range(n):
+        px, py = actual[k, 0], actual[k, 1]
+        best = np.inf
+        for i in range(max(0, k - near), min(n - 1, k + near)):
+            ax, ay = planned[i, 0], planned[i, 1]
+            dx, dy = planned[i + 1, 0] - ax, planned[i + 1, 1] - ay
+            length2 = dx * dx + dy * dy
+            t = 0.0
+            if length2 > 0.0:
+                t = min(1.0, max(0.0, ((px - ax) * dx + (py - ay) * dy) / length2))
+            ex, ey = px - ax - t * dx, py - ay - t * dy
+            best = min(best, ex * ex + ey * ey)
+        if n == 1:
+            best = (px - planned[0, 0]) ** 2 + (py - planned[0, 1]) ** 2
+        out[k] = np.sqrt(best)
+    return out
