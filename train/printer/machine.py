@@ -1,0 +1,137 @@
+"""A printer as numbers: its axes, its limits of motion, its drives.
+
+Public: `load_machine(name_or_file) -> Machine`, `machine_names()`. A machine is a TOML file; `ender3v2` and `fast` are
+shipped beside this module, any other is given by its path.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from learn_rt.jsonread import read_dataclass
+
+SHIPPED = Path(__file__).parent / "machines"
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A driven axis: a mass that hangs on its motor by a belt, m q'' = -k (q - r) - c (q' - r') - friction.
+
+    The belt's free length changes with position, so its stiffness does: k (1 + slope (q - centre)), kept within
+    +-`slope_limit` of k. `friction_n` is dry (Coulomb) friction of the guide.
+    """
+
+    mass_kg: float
+    stiffness_n_m: float
+    damping_ns_m: float
+    stiffness_slope_per_m: float = 3.5  # +-35% per 100 mm
+    stiffness_slope_limit: float = 0.6
+    centre_mm: float = 110.0
+    friction_n: float = 0.3
+
+    def __post_init__(self) -> None:
+        for name in ("mass_kg", "stiffness_n_m", "damping_ns_m"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+                raise ValueError(f"{name} must be finite and above 0, got {getattr(self, name)}")
+        if not 0 <= self.stiffness_slope_limit < 1:
+            raise ValueError(f"stiffness_slope_limit must be in [0, 1), got {self.stiffness_slope_limit}")
+        if self.friction_n < 0:
+            raise ValueError(f"friction_n must not be below 0, got {self.friction_n}")
+        if self.damping_ratio >= 1:
+            raise ValueError(f"an axis must be underdamped, got a damping ratio of {self.damping_ratio:.3g}")
+
+    @property
+    def frequency_hz(self) -> float:
+        """Return the undamped natural frequency."""
+        return math.sqrt(self.stiffness_n_m / self.mass_kg) / (2 * math.pi)
+
+    @property
+    def damping_ratio(self) -> float:
+        """Return the fraction of critical damping."""
+        return self.damping_ns_m / (2 * math.sqrt(self.stiffness_n_m * self.mass_kg))
+
+
+class Cornering(StrEnum):
+    """How firmware chooses the speed at a corner."""
+
+    JERK = "jerk"  # each axis may jump by its jerk [mm/s]
+    JUNCTION = "junction"  # the speed of an arc that cuts the corner by the junction deviation [mm]
+
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """Limits that the planner starts with (x, y, z); G-code may change them (M201, M203, M204, M205)."""
+
+    speed_mm_s: Triple
+    acceleration_mm_s2: Triple
+    print_acceleration_mm_s2: float
+    travel_acceleration_mm_s2: float
+    cornering: Cornering
+    jerk_mm_s: Triple
+    junction_deviation_mm: float
+
+    def __post_init__(self) -> None:
+        for name in ("speed_mm_s", "acceleration_mm_s2", "jerk_mm_s"):
+            if min(getattr(self, name)) <= 0:
+                raise ValueError(f"{name} must be above 0 on each axis, got {getattr(self, name)}")
+        for name in ("print_acceleration_mm_s2", "travel_acceleration_mm_s2", "junction_deviation_mm"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """Stepper drive and step timer, from which the firmware effects follow."""
+
+    steps_per_mm: float
+    microsteps: int
+    timer_hz: float
+
+    def __post_init__(self) -> None:
+        if min(self.steps_per_mm, self.microsteps, self.timer_hz) <= 0:
+            raise ValueError("steps_per_mm, microsteps and timer_hz must be above 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One printer."""
+
+    name: str
+    x: Axis
+    y: Axis
+    motion: Motion
+    drive: Drive
+
+    def __post_init__(self) -> None:
+        if not self.name.replace("-", "").replace("_", "").isalnum():
+            raise ValueError(f"name must be of letters, digits, - and _ (it goes into file names), got {self.name!r}")
+
+
+def machine_names() -> list[str]:
+    """Return the names of the shipped machines."""
+    return sorted(p.stem for p in SHIPPED.glob("*.toml"))
+
+
+def load_machine(name: str | Path) -> Machine:
+    """Return the shipped machine `name`, or the one in the TOML file of that path.
+
+    Raises: ValueError: no such machine, or what is wrong in the file and where.
+    """
+    shipped = str(name) in machine_names()
+    path = SHIPPED / f"{name}.toml" if shipped else Path(name)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        known = ", ".join(machine_names())
+        raise ValueError(f"no machine {str(name)!r}: give one of {known}, or a TOML file ({error})") from None
+    try:
+        return read_dataclass(Machine, tomllib.loads(text), path.name)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path}: {error}") from None
