@@ -44,21 +44,29 @@ def figures(actual: Array, planned: Array, extruding: NDArray[np.bool_], dt_s: f
 
 
 def contour_error(actual: Array, planned: Array, dt_s: float, near_s: float = NEAR_S) -> Array:
-    """Return the distance (n,) [mm] of each actual position to the polyline through the planned ones within `near_s`.
+    """Return the length (n,) [mm] of `contour_vector`."""
+    vector = contour_vector(actual, planned, dt_s, near_s)
+    return np.hypot(vector[:, 0], vector[:, 1])
 
-    A delay along a straight line costs nothing here; a rounded corner or a wave beside the line does.
+
+def contour_vector(actual: Array, planned: Array, dt_s: float, near_s: float = NEAR_S) -> Array:
+    """Return the way (n, 2) [mm] to each actual position from the nearest point of the planned path.
+
+    The path is the polyline through the positions planned within `near_s` of that time. A delay along a straight line
+    costs nothing here; a rounded corner or a wave beside the line does.
     """
     near = max(1, round(near_s / dt_s))
-    return _distances(np.ascontiguousarray(actual[:, :2]), np.ascontiguousarray(planned[:, :2]), near)
+    return _vectors(np.ascontiguousarray(actual), np.ascontiguousarray(planned), near)
 
 
-@numba.njit(cache=True, fastmath=False)  # type: ignore[untyped-decorator]
-def _distances(actual: Array, planned: Array, near: int) -> Array:
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _vectors(actual: Array, planned: Array, near: int) -> Array:
     n = len(actual)
-    out = np.empty(n)
+    out = np.empty((n, 2))
     for k in range(n):
         px, py = actual[k, 0], actual[k, 1]
-        best = np.inf
+        out[k, 0], out[k, 1] = px - planned[k, 0], py - planned[k, 1]
+        best = out[k, 0] ** 2 + out[k, 1] ** 2
         for i in range(max(0, k - near), min(n - 1, k + near)):
             ax, ay = planned[i, 0], planned[i, 1]
             dx, dy = planned[i + 1, 0] - ax, planned[i + 1, 1] - ay
@@ -67,8 +75,8 @@ def _distances(actual: Array, planned: Array, near: int) -> Array:
             if length2 > 0.0:
                 t = min(1.0, max(0.0, ((px - ax) * dx + (py - ay) * dy) / length2))
             ex, ey = px - ax - t * dx, py - ay - t * dy
-            best = min(best, ex * ex + ey * ey)
-        if n == 1:
-            best = (px - planned[0, 0]) ** 2 + (py - planned[0, 1]) ** 2
-        out[k] = np.sqrt(best)
+            distance2 = ex * ex + ey * ey
+            if distance2 < best:
+                best = distance2
+                out[k, 0], out[k, 1] = ex, ey
     return out
