@@ -1,0 +1,1 @@
+"""Benchmarks: each beside its baseline, measured in the same run."""
