@@ -9,15 +9,17 @@
 namespace learn_rt {
 
 // Keeps one output inside its envelope: |y| <= value, |dy| <= rate dt, |d2y| <= second dt^2, for every sequence of
-// requests. It never lets the output run so fast that it could not stop before the value's bound, so a bound is never met by
-// breaking another. A sequence that keeps to the envelope passes unchanged, to the bit.
+// requests. It never lets the output run so fast that it could not stop before the value's bound, so a bound is never
+// met by breaking another. A sequence that keeps to the envelope passes unchanged, to the bit.
+//
+// The bounds hold for the float values given out, differences taken in double. For that, stopping is planned with two
+// float spacings (at the value's bound) less than `second` allows a tick; `second` dt^2 must be at least four of them.
 class EnvelopeLimiter {
  public:
-  EnvelopeLimiter(const Envelope& envelope, double dt_s, double start = 0.0) noexcept
-      : value_(envelope.value),
-        speed_(envelope.rate * dt_s),
-        change_(envelope.second * dt_s * dt_s),
-        last_(start) {}
+  EnvelopeLimiter(const Envelope& envelope, double dt_s, double start = 0.0) noexcept;
+
+  // The smallest `second` dt^2 that the bounds can be kept with, for a value's bound.
+  static double finest_change(double value) noexcept;
 
   // Forgets the past: the output stands at `value`.
   void reset(double value) LEARN_RT_REALTIME {
@@ -25,13 +27,19 @@ class EnvelopeLimiter {
     step_ = 0.0;
   }
 
-  // Returns the value nearest to `wanted` that the envelope allows next.
+  // Returns the value nearest to `wanted` that the envelope allows next; without a number in `wanted`, to the last
+  // value.
   float next(float wanted) LEARN_RT_REALTIME;
 
   double last() const LEARN_RT_REALTIME { return last_; }
+  // The bound of the value.
+  double bound() const LEARN_RT_REALTIME { return value_; }
 
  private:
+  double furthest_step(double room) const LEARN_RT_REALTIME;
+
   double value_, speed_, change_;  // per tick
+  double braking_;                 // change per tick that stopping is planned with
   double last_;
   double step_ = 0.0;  // last difference
 };

@@ -9,16 +9,20 @@ namespace learn_rt {
 
 // One stream's state on one loaded model. One thread at a time.
 //
-// With a preview of P, the answer to the k-th sample is for tick k - P. An answer whose tick is before the first sample is
-// flagged kWarmingUp, as is every answer before the window is full; both are the nominal value.
+// With a preview of P, the answer to the k-th sample is for tick k - P. An answer whose tick is before the first sample
+// is flagged kWarmingUp, as is every answer before the window is full; both are the nominal value.
+//
+// A sample that is not finite or not physical is refused: it is not taken, the window starts empty again, and the
+// answers go back to the nominal value, kRefused once and kWarmingUp from then on. So it is when the arithmetic fails.
+// Every answer, these too, passes the envelope; only begin() starts it anew.
 class Session {
  public:
   virtual ~Session() = default;
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // Forgets everything. With `rest` (n_features values) the window is filled as if that sample had stood for ever, and no
-  // answer warms up.
+  // Forgets everything. With `rest` (n_features values) the window is filled as if that sample had stood for ever, and
+  // no answer warms up; the envelope then starts at the answer to it, and otherwise at the nominal value.
   virtual void begin(const float* rest) LEARN_RT_REALTIME = 0;
 
   // The critical path: takes one sample (n_features values), writes one answer (n_outputs values), returns Flag bits.
@@ -30,8 +34,9 @@ class Session {
   // Takes n samples, writes n answers and flags: the same numbers as n calls of step().
   void run(const float* samples, std::size_t n, float* answers, std::uint32_t* flags) LEARN_RT_REALTIME;
 
-  // Writes the answers to the last `preview` ticks, taking the last sample as standing for ever.
-  void flush(float* answers, std::uint32_t* flags) LEARN_RT_REALTIME;
+  // Writes the answers to the last `preview` ticks, taking the last sample as standing for ever. The samples count as
+  // taken: call begin() before another path.
+  virtual void flush(float* answers, std::uint32_t* flags) LEARN_RT_REALTIME = 0;
 
   virtual std::size_t n_features() const LEARN_RT_REALTIME = 0;
   virtual std::size_t n_outputs() const LEARN_RT_REALTIME = 0;

@@ -23,9 +23,11 @@ struct Signal {
   std::vector<std::size_t> shape;
   std::optional<std::pair<double, double>> range_valid;
   std::optional<std::pair<double, double>> range_trained;
+  std::size_t history = 1;           // samples of it that one sample carries
+  double scale = 1.0, offset = 0.0;  // value * scale + offset is in `unit`, as are the ranges
   double nominal = 0.0;
   std::optional<Envelope> envelope;
-  std::size_t size() const noexcept;
+  std::size_t size() const noexcept;  // elements of `shape`
 };
 
 struct State {
@@ -39,15 +41,16 @@ struct Spec {
   std::string name;
   Kind kind;
   double dt_s;
-  std::size_t window;
-  std::size_t preview;
-  std::size_t horizon;
+  std::size_t window = 1;
+  std::size_t preview = 0;
+  std::size_t horizon = 0;
   std::vector<Signal> inputs;
   std::vector<Signal> outputs;
   std::vector<State> states;
   std::string contract_hash;
-  double tolerance;  // of the golden samples, absolute
-  std::string json;  // the file, to the byte
+  std::size_t forgetting = 0;  // samples after which two histories agree; 0: not stated
+  double tolerance = 0.0;      // of the golden samples, absolute; 0: not stated, 1e-5 of their scale
+  std::string json;            // the file, to the byte
 
   std::size_t n_features() const noexcept;
   std::size_t n_outputs() const noexcept;

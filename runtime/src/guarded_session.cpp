@@ -1,0 +1,112 @@
+#include "guarded_session.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "learn_rt/flags.h"
+
+namespace learn_rt {
+
+GuardedSession::GuardedSession(std::shared_ptr<const Model> model, std::unique_ptr<Stream> stream)
+    : model_(std::move(model)), stream_(std::move(stream)) {
+  const Spec& spec = model_->spec();
+  const auto inf = std::numeric_limits<double>::infinity();
+  for (const Signal& signal : spec.inputs) {
+    const auto valid = signal.range_valid.value_or(std::pair{-inf, inf});
+    const auto trained = signal.range_trained.value_or(std::pair{-inf, inf});
+    const Range range{signal.scale, signal.offset, valid.first, valid.second, trained.first, trained.second};
+    ranges_.insert(ranges_.end(), signal.size() * signal.history, range);
+  }
+  for (const Signal& signal : spec.outputs) {
+    for (std::size_t i = 0; i < signal.size(); ++i) {
+      nominal_.push_back(static_cast<float>(signal.nominal));
+      limited_.push_back(signal.envelope.has_value());
+      limiters_.emplace_back(signal.envelope.value_or(Envelope{1.0, 1.0, 1.0}), spec.dt_s);
+    }
+  }
+  last_.resize(ranges_.size());
+  resting_.resize(nominal_.size());
+  window_ = spec.window;
+  preview_ = spec.preview;
+  settling_ = std::max(spec.window, spec.forgetting);
+  begin(nullptr);
+}
+
+void GuardedSession::forget() LEARN_RT_REALTIME {
+  stream_->reset();
+  taken_ = 0;
+}
+
+void GuardedSession::begin(const float* rest) LEARN_RT_REALTIME {
+  forget();
+  for (std::size_t i = 0; i < nominal_.size(); ++i) limiters_[i].reset(nominal_[i]);
+  if (rest == nullptr || (judge(rest) & kRefused) != 0) return;
+  for (std::size_t i = 0; i < settling_; ++i) {
+    stream_->step(rest, resting_.data());
+    stream_->settle();
+  }
+  if (!finite(resting_.data())) return forget();
+  taken_ = window_;
+  std::copy(rest, rest + last_.size(), last_.begin());
+  for (std::size_t i = 0; i < nominal_.size(); ++i) {
+    const double bound = limiters_[i].bound();
+    limiters_[i].reset(std::clamp(static_cast<double>(resting_[i]), -bound, bound));
+  }
+}
+
+std::uint32_t GuardedSession::step(const float* sample, float* answer) LEARN_RT_REALTIME {
+  const std::uint32_t judged = judge(sample);
+  if ((judged & kRefused) != 0) {
+    forget();
+    return answer_nominal(answer, kRefused);
+  }
+  stream_->step(sample, answer);
+  std::copy(sample, sample + last_.size(), last_.begin());
+  if (taken_ < window_) ++taken_;
+  if (taken_ < window_) return answer_nominal(answer, judged | kWarmingUp);
+  if (!finite(answer)) {
+    forget();
+    return answer_nominal(answer, kRefused);
+  }
+  return judged | limit(answer);
+}
+
+void GuardedSession::flush(float* answers, std::uint32_t* flags) LEARN_RT_REALTIME {
+  for (std::size_t i = 0; i < preview_; ++i, answers += nominal_.size(), ++flags) {
+    *flags = taken_ == 0 ? answer_nominal(answers, kWarmingUp) : step(last_.data(), answers);
+  }
+}
+
+std::uint32_t GuardedSession::judge(const float* sample) const LEARN_RT_REALTIME {
+  std::uint32_t flags = 0;
+  for (std::size_t i = 0; i < ranges_.size(); ++i) {
+    const Range& range = ranges_[i];
+    const double value = static_cast<double>(sample[i]) * range.scale + range.offset;
+    if (!std::isfinite(value) || value < range.valid_low || value > range.valid_high) return kRefused;
+    if (value < range.trained_low || value > range.trained_high) flags = kOutOfTrainedRange;
+  }
+  return flags;
+}
+
+std::uint32_t GuardedSession::limit(float* answer) LEARN_RT_REALTIME {
+  std::uint32_t flags = 0;
+  for (std::size_t i = 0; i < nominal_.size(); ++i) {
+    if (!limited_[i]) continue;
+    const float allowed = limiters_[i].next(answer[i]);
+    if (allowed != answer[i]) flags = kLimited;
+    answer[i] = allowed;
+  }
+  return flags;
+}
+
+std::uint32_t GuardedSession::answer_nominal(float* answer, std::uint32_t flags) LEARN_RT_REALTIME {
+  std::copy(nominal_.begin(), nominal_.end(), answer);
+  return flags | limit(answer);
+}
+
+bool GuardedSession::finite(const float* answer) const LEARN_RT_REALTIME {
+  return std::all_of(answer, answer + nominal_.size(), [](float v) { return std::isfinite(v); });
+}
+
+}  // namespace learn_rt

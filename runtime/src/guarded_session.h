@@ -1,0 +1,52 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "backend.h"
+#include "learn_rt/envelope.h"
+#include "learn_rt/model.h"
+
+namespace learn_rt {
+
+// Session on any backend's stream: refuses what is not physical, answers the nominal value while warming up, keeps
+// every answer inside its envelope, and says so in the flags.
+class GuardedSession final : public Session {
+ public:
+  // `model` is kept alive for the stream's engine.
+  GuardedSession(std::shared_ptr<const Model> model, std::unique_ptr<Stream> stream);
+
+  void begin(const float* rest) LEARN_RT_REALTIME override;
+  std::uint32_t step(const float* sample, float* answer) LEARN_RT_REALTIME override;
+  void settle() LEARN_RT_REALTIME override { stream_->settle(); }
+  void flush(float* answers, std::uint32_t* flags) LEARN_RT_REALTIME override;
+  std::size_t n_features() const LEARN_RT_REALTIME override { return last_.size(); }
+  std::size_t n_outputs() const LEARN_RT_REALTIME override { return nominal_.size(); }
+  std::size_t preview() const LEARN_RT_REALTIME override { return preview_; }
+
+ private:
+  struct Range {
+    double scale, offset, valid_low, valid_high, trained_low, trained_high;
+  };
+
+  // kRefused, kOutOfTrainedRange or 0.
+  std::uint32_t judge(const float* sample) const LEARN_RT_REALTIME;
+  // Brings `answer` into the envelope; kLimited when that changed it.
+  std::uint32_t limit(float* answer) LEARN_RT_REALTIME;
+  std::uint32_t answer_nominal(float* answer, std::uint32_t flags) LEARN_RT_REALTIME;
+  bool finite(const float* answer) const LEARN_RT_REALTIME;
+  void forget() LEARN_RT_REALTIME;
+
+  std::shared_ptr<const Model> model_;
+  std::unique_ptr<Stream> stream_;
+  std::vector<Range> ranges_;  // one an element of a sample
+  std::vector<float> nominal_;
+  std::vector<EnvelopeLimiter> limiters_;
+  std::vector<bool> limited_;   // whether an output has an envelope
+  std::vector<float> last_;     // the last sample taken
+  std::vector<float> resting_;  // the answer to a resting window, in begin()
+  std::size_t window_, preview_, settling_;
+  std::size_t taken_ = 0;  // samples in the window, up to `window_`
+};
+
+}  // namespace learn_rt

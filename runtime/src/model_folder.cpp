@@ -1,0 +1,117 @@
+#include "model_folder.h"
+
+#include <cmath>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <stdexcept>
+
+#include "npz.h"
+#include "sha256.h"
+
+namespace learn_rt {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uintmax_t kMaxFile = std::uintmax_t{512} << 20;
+
+[[noreturn]] void fail(const fs::path& file, const std::string& what) {
+  throw std::runtime_error(file.string() + ": " + what);
+}
+
+std::string read_file(const fs::path& file) {
+  std::error_code error;
+  if (!fs::is_regular_file(file, error)) fail(file, "no such file");
+  const std::uintmax_t size = fs::file_size(file, error);
+  if (error) fail(file, error.message());
+  if (size > kMaxFile) fail(file, "larger than " + std::to_string(kMaxFile) + " bytes");
+  std::string bytes(size, '\0');
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream.read(bytes.data(), static_cast<std::streamsize>(size)) || stream.get() != EOF)
+    fail(file, "cannot be read");
+  return bytes;
+}
+
+// The lines of `sha256sum`: 64 digits, a space, a space or '*', and a plain file name.
+std::map<std::string, std::string> read_sums(const fs::path& file) {
+  std::map<std::string, std::string> sums;
+  std::istringstream lines(read_file(file));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty()) continue;
+    if (line.size() < 67 || line[64] != ' ' || (line[65] != ' ' && line[65] != '*')) fail(file, "not a sha256sum line");
+    const std::string name = line.substr(66);
+    if (name.find('/') != std::string::npos || name.find('\\') != std::string::npos || name[0] == '.') {
+      fail(file, "\"" + name.substr(0, 128) + "\" is not a file of this folder");
+    }
+    if (!sums.emplace(name, line.substr(0, 64)).second) fail(file, name + " is listed twice");
+    if (sums.size() > 64) fail(file, "more than 64 files");
+  }
+  return sums;
+}
+
+Golden read_golden(const fs::path& file, const std::string& bytes, const Spec& spec) {
+  Golden golden;
+  try {
+    const auto arrays = read_npz(bytes);
+    const auto x = arrays.find("x"), y = arrays.find("y");
+    if (x == arrays.end() || y == arrays.end()) fail(file, "must hold the arrays x and y");
+    const std::size_t sample = spec.n_features(), n = x->second.shape.empty() ? 0 : x->second.shape[0];
+    const bool pointwise = x->second.shape == std::vector<std::size_t>{n, sample} && spec.window == 1;
+    if (n == 0 || (!pointwise && x->second.shape != std::vector<std::size_t>{n, spec.window, sample})) {
+      fail(file, "x must have shape (n, " + std::to_string(spec.window) + ", " + std::to_string(sample) + ")");
+    }
+    if (y->second.shape != std::vector<std::size_t>{n, spec.n_outputs()}) {
+      fail(file, "y must have shape (" + std::to_string(n) + ", " + std::to_string(spec.n_outputs()) + ")");
+    }
+    golden.n = n;
+    golden.x = x->second.floats();
+    golden.y = y->second.doubles();
+  } catch (const std::runtime_error& error) {
+    const std::string what = error.what();
+    if (what.rfind("npz: ", 0) == 0) fail(file, what.substr(5));
+    throw;
+  }
+  for (const float v : golden.x) {
+    if (!std::isfinite(v)) fail(file, "x holds a value that is not finite");
+  }
+  for (const double v : golden.y) {
+    if (!std::isfinite(v)) fail(file, "y holds a value that is not finite");
+  }
+  return golden;
+}
+
+}  // namespace
+
+ModelFolder ModelFolder::read(const fs::path& folder) {
+  std::error_code error;
+  if (!fs::is_directory(folder, error)) fail(folder, "no such folder: expected <repository>/<model>/<version>");
+  const auto sums = read_sums(folder / "SHA256SUMS");
+  std::map<std::string, std::string> files;
+  for (const auto& [name, sum] : sums) {
+    std::string bytes = read_file(folder / name);
+    if (sha256(bytes) != sum) fail(folder / name, "is not the file that SHA256SUMS lists");
+    files.emplace(name, std::move(bytes));
+  }
+  for (const char* name : {"spec.json", "golden.npz"}) {
+    if (files.count(name) == 0) fail(folder / "SHA256SUMS", std::string("does not list ") + name);
+  }
+  for (const char* name : {"model.onnx", "step.onnx", "model.pt"}) {
+    if (files.count(name) == 0 && fs::exists(folder / name, error)) {
+      fail(folder / name, "is not listed in SHA256SUMS");
+    }
+  }
+  ModelFolder model;
+  model.path = folder;
+  try {
+    model.spec = Spec::parse(std::move(files["spec.json"]));
+  } catch (const std::runtime_error& cause) {
+    fail(folder, cause.what());
+  }
+  model.golden = read_golden(folder / "golden.npz", files["golden.npz"], model.spec);
+  model.model_onnx = std::move(files["model.onnx"]);
+  model.step_onnx = std::move(files["step.onnx"]);
+  return model;
+}
+
+}  // namespace learn_rt

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "learn_rt/spec.h"
+
+namespace learn_rt {
+
+// Held-out windows and what the float64 module answered to them.
+struct Golden {
+  std::size_t n = 0;
+  std::vector<float> x;   // [n, window, n_features]
+  std::vector<double> y;  // [n, n_outputs]
+};
+
+// A version folder whose files are those that SHA256SUMS lists, to the byte.
+struct ModelFolder {
+  std::filesystem::path path;
+  Spec spec;
+  Golden golden;
+  std::string model_onnx;  // the files' bytes; empty: not there
+  std::string step_onnx;
+
+  // Throws std::runtime_error: the file and what is wrong with it.
+  static ModelFolder read(const std::filesystem::path& version_folder);
+};
+
+}  // namespace learn_rt

@@ -1,0 +1,289 @@
+#include "learn_rt/spec.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <initializer_list>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <stdexcept>
+#include <string_view>
+
+#include "learn_rt/envelope.h"
+
+namespace learn_rt {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMaxBytes = std::size_t{4} << 20;
+constexpr std::int64_t kMaxElements = 4096;
+constexpr std::int64_t kMaxWindow = 65536;
+constexpr std::size_t kMaxDepth = 64;
+
+[[noreturn]] void fail(const std::string& path, const std::string& what) {
+  throw std::runtime_error("spec.json: " + what + " - at " + path);
+}
+
+// Parses JSON and refuses what nlohmann would let pass: a key given twice (the last would win), and bottomless nesting.
+json parse_strictly(const std::string& text) {
+  std::vector<std::set<std::string>> keys;
+  const auto check = [&keys](int, json::parse_event_t event, json& value) {
+    if (event == json::parse_event_t::object_start || event == json::parse_event_t::array_start) {
+      keys.emplace_back();
+      if (keys.size() > kMaxDepth) fail("$", "nested deeper than " + std::to_string(kMaxDepth));
+    } else if (event == json::parse_event_t::object_end || event == json::parse_event_t::array_end) {
+      keys.pop_back();
+    } else if (event == json::parse_event_t::key) {
+      if (!keys.back().insert(value.get<std::string>()).second) fail("$", "key " + value.dump() + " appears twice");
+    }
+    return true;
+  };
+  try {
+    return json::parse(text, check);
+  } catch (const json::exception& error) {
+    fail("$", std::string("not JSON: ") + error.what());
+  }
+}
+
+// One JSON object being read; every key must be known and the required ones there.
+class Object {
+ public:
+  Object(const json& value, std::string path, std::initializer_list<std::string_view> known)
+      : value_(value), path_(std::move(path)) {
+    if (!value.is_object()) fail(path_, "expected an object");
+    const std::set<std::string_view> names(known);
+    for (const auto& item : value.items()) {
+      if (names.count(item.key()) == 0) fail(path_, "unknown key \"" + item.key().substr(0, 64) + '"');
+    }
+  }
+
+  std::string path(const std::string& key) const { return path_ + "." + key; }
+
+  // Null when the key is absent or null.
+  const json* find(const std::string& key) const {
+    const auto at = value_.find(key);
+    return at == value_.end() || at->is_null() ? nullptr : &*at;
+  }
+
+  const json& get(const std::string& key) const {
+    const json* found = find(key);
+    if (found == nullptr) fail(path_, "missing key \"" + key + '"');
+    return *found;
+  }
+
+  std::string text(const std::string& key) const {
+    const json& found = get(key);
+    if (!found.is_string()) fail(path(key), "expected a string");
+    return found.get<std::string>();
+  }
+
+  double number(const std::string& key) const { return to_number(get(key), path(key)); }
+
+  double number(const std::string& key, double otherwise) const {
+    return find(key) == nullptr ? otherwise : number(key);
+  }
+
+  std::size_t count(const std::string& key, std::size_t otherwise, std::int64_t low, std::int64_t high) const {
+    return find(key) == nullptr ? otherwise : to_count(get(key), path(key), low, high);
+  }
+
+  static double to_number(const json& value, const std::string& path) {
+    if (!value.is_number() || !std::isfinite(value.get<double>())) fail(path, "expected a finite number");
+    return value.get<double>();
+  }
+
+  static std::size_t to_count(const json& value, const std::string& path, std::int64_t low, std::int64_t high) {
+    if (!value.is_number_integer() || (value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX) ||
+        value.get<std::int64_t>() < low || value.get<std::int64_t>() > high) {
+      fail(path, "expected a whole number from " + std::to_string(low) + " to " + std::to_string(high));
+    }
+    return static_cast<std::size_t>(value.get<std::int64_t>());
+  }
+
+ private:
+  const json& value_;
+  std::string path_;
+};
+
+const json& array(const json& value, const std::string& path, std::size_t low, std::size_t high) {
+  if (!value.is_array() || value.size() < low || value.size() > high) {
+    fail(path, "expected an array of " + std::to_string(low) + " to " + std::to_string(high) + " elements");
+  }
+  return value;
+}
+
+std::vector<std::size_t> read_shape(const json& value, const std::string& path) {
+  std::vector<std::size_t> shape;
+  std::size_t elements = 1;
+  for (const json& n : array(value, path, 0, 8)) {
+    shape.push_back(Object::to_count(n, path, 1, std::int64_t{1} << 24));
+    elements *= shape.back();
+    if (elements > std::size_t{1} << 24) fail(path, "too many elements");
+  }
+  return shape;
+}
+
+std::optional<std::pair<double, double>> read_range(const Object& signal, const std::string& key) {
+  const json* found = signal.find(key);
+  if (found == nullptr) return std::nullopt;
+  const json& bounds = array(*found, signal.path(key), 2, 2);
+  const std::pair<double, double> range{Object::to_number(bounds[0], signal.path(key)),
+                                        Object::to_number(bounds[1], signal.path(key))};
+  if (!(range.first < range.second)) fail(signal.path(key), "expected [low, high] with low below high");
+  return range;
+}
+
+Envelope read_envelope(const json& value, const std::string& path, double dt_s) {
+  const Object object(value, path, {"value", "rate", "second"});
+  const Envelope envelope{object.number("value"), object.number("rate"), object.number("second")};
+  if (!(envelope.value > 0 && envelope.rate > 0 && envelope.second > 0)) fail(path, "bounds must be above 0");
+  if (!(envelope.value <= std::numeric_limits<float>::max())) fail(path, "value must fit a float");
+  if (envelope.second * dt_s * dt_s < EnvelopeLimiter::finest_change(envelope.value)) {
+    fail(path, "second * dt_s^2 is finer than a float at `value` can keep");
+  }
+  return envelope;
+}
+
+Signal read_signal(const json& value, const std::string& path, double dt_s) {
+  const Object object(value, path,
+                      {"name", "unit", "shape", "range_valid", "range_trained", "history", "major", "order", "scale",
+                       "offset", "feedback_of", "nominal", "envelope"});
+  Signal signal;
+  signal.name = object.text("name");
+  signal.unit = object.text("unit");
+  if (signal.name.empty() || signal.name.size() > 512) fail(object.path("name"), "expected 1 to 128 characters");
+  if (const json* shape = object.find("shape")) signal.shape = read_shape(*shape, object.path("shape"));
+  if (signal.size() > kMaxElements) fail(object.path("shape"), "more than 4096 elements");
+  signal.range_valid = read_range(object, "range_valid");
+  signal.range_trained = read_range(object, "range_trained");
+  signal.history = object.count("history", 1, 1, kMaxWindow);
+  signal.scale = object.number("scale", 1.0);
+  signal.offset = object.number("offset", 0.0);
+  if (signal.scale == 0.0) fail(object.path("scale"), "must not be 0");
+  signal.nominal = object.number("nominal", 0.0);
+  if (const json* envelope = object.find("envelope")) {
+    signal.envelope = read_envelope(*envelope, object.path("envelope"), dt_s);
+    if (std::abs(signal.nominal) > signal.envelope->value) fail(object.path("nominal"), "must be inside the envelope");
+  }
+  for (const char* key : {"major", "order", "feedback_of"}) {  // laid out by the caller; here only their type counts
+    if (object.find(key) != nullptr) object.text(key);
+  }
+  return signal;
+}
+
+State read_state(const json& value, const std::string& path) {
+  const Object object(value, path, {"name", "shape", "scope"});
+  State state{object.text("name"), read_shape(object.get("shape"), object.path("shape")), Scope::kLane};
+  if (state.name.empty() || state.name.size() > 128) fail(object.path("name"), "expected 1 to 128 characters");
+  const std::string scope = object.text("scope");
+  if (scope != "lane" && scope != "stream") fail(object.path("scope"), "expected lane or stream");
+  if (scope == "stream") state.scope = Scope::kStream;
+  return state;
+}
+
+template <class T, class Read>
+std::vector<T> read_list(const json& value, const std::string& path, std::size_t low, Read read) {
+  std::vector<T> list;
+  std::set<std::string> names;
+  for (const json& item : array(value, path, low, kMaxElements)) {
+    const std::string at = path + "[" + std::to_string(list.size()) + "]";
+    list.push_back(read(item, at));
+    if (!names.insert(list.back().name).second) fail(at, "the name \"" + list.back().name + "\" is taken");
+  }
+  return list;
+}
+
+Kind read_kind(const Object& object) {
+  const std::string kind = object.text("kind");
+  if (kind == "pointwise") return Kind::kPointwise;
+  if (kind == "window") return Kind::kWindow;
+  if (kind == "stateful") return Kind::kStateful;
+  if (kind == "rollout") return Kind::kRollout;
+  fail(object.path("kind"), "expected pointwise, window, stateful or rollout");
+}
+
+std::string read_hash(const Object& object) {
+  std::string hash = object.text("contract_hash");
+  const auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  if (hash.size() != 64 || !std::all_of(hash.begin(), hash.end(), hex)) {
+    fail(object.path("contract_hash"), "expected 64 hexadecimal digits");
+  }
+  return hash;
+}
+
+void check_normalization(const Object& object) {
+  const json* found = object.find("normalization");
+  if (found == nullptr) return;
+  const Object normalization(*found, object.path("normalization"), {"inside_graph", "mean", "std"});
+  if (normalization.get("inside_graph") != true) fail(normalization.path("inside_graph"), "must be true");
+}
+
+}  // namespace
+
+std::size_t Signal::size() const noexcept {
+  std::size_t elements = 1;
+  for (const std::size_t n : shape) elements *= n;
+  return elements;
+}
+
+std::size_t Spec::n_features() const noexcept {
+  std::size_t elements = 0;
+  for (const Signal& signal : inputs) elements += signal.size() * signal.history;
+  return elements;
+}
+
+std::size_t Spec::n_outputs() const noexcept {
+  std::size_t elements = 0;
+  for (const Signal& signal : outputs) elements += signal.size();
+  return elements;
+}
+
+Spec Spec::parse(std::string text) {
+  if (text.size() > kMaxBytes) fail("$", "larger than " + std::to_string(kMaxBytes) + " bytes");
+  const nlohmann::json body = parse_strictly(text);
+  const Object object(body, "$",
+                      {"format", "contract_hash", "name", "kind", "dt_s", "inputs", "outputs", "window", "preview",
+                       "horizon", "dtype", "states", "normalization", "forgetting", "tolerance", "provenance"});
+  if (object.text("format") != "learn_rt.spec/1") fail("$.format", "expected \"learn_rt.spec/1\"");
+  Spec spec;
+  spec.contract_hash = read_hash(object);
+  spec.name = object.text("name");
+  const auto plain = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_' || c >= 0x80; };
+  if (spec.name.empty() || spec.name.size() > 256 || !std::all_of(spec.name.begin(), spec.name.end(), plain)) {
+    fail("$.name", "expected 1 to 64 letters, digits, '-' or '_'");
+  }
+  spec.kind = read_kind(object);
+  spec.dt_s = object.number("dt_s");
+  if (!(spec.dt_s > 0)) fail("$.dt_s", "must be above 0");
+  if (object.find("dtype") != nullptr && object.text("dtype") != "float32") fail("$.dtype", "expected float32");
+  const auto signal = [&spec](const nlohmann::json& value, const std::string& path) {
+    return read_signal(value, path, spec.dt_s);
+  };
+  spec.inputs = read_list<Signal>(object.get("inputs"), "$.inputs", 1, signal);
+  spec.outputs = read_list<Signal>(object.get("outputs"), "$.outputs", 1, signal);
+  if (const nlohmann::json* states = object.find("states"))
+    spec.states = read_list<State>(*states, "$.states", 0, read_state);
+  spec.window = object.count("window", 1, 1, kMaxWindow);
+  spec.preview = object.count("preview", 0, 0, static_cast<std::int64_t>(spec.window) - 1);
+  spec.horizon = object.count("horizon", 0, 0, kMaxWindow);
+  if (spec.kind != Kind::kRollout && (spec.kind == Kind::kWindow) != (spec.window > 1)) {
+    fail("$.window", "does not fit the kind");
+  }
+  if ((spec.kind == Kind::kRollout) != (spec.horizon > 0)) fail("$.horizon", "does not fit the kind");
+  check_normalization(object);
+  spec.forgetting = object.count("forgetting", 0, 0, std::int64_t{1} << 24);
+  spec.tolerance = object.number("tolerance", 0.0);
+  if (spec.tolerance < 0) fail("$.tolerance", "must not be below 0");
+  if (const nlohmann::json* provenance = object.find("provenance")) {
+    if (!provenance->is_object()) fail("$.provenance", "expected an object");
+  }
+  if (spec.n_features() > std::size_t{1} << 20 || spec.n_features() * spec.window > std::size_t{1} << 24) {
+    fail("$.inputs", "a window of more than 2^24 elements");
+  }
+  spec.json = std::move(text);
+  return spec;
+}
+
+}  // namespace learn_rt

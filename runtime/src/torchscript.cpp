@@ -1,0 +1,68 @@
+#include "torchscript.h"
+
+#include <dlfcn.h>
+
+#include <stdexcept>
+
+#include "torchscript_abi.h"
+#include "window_stream.h"
+
+namespace learn_rt {
+namespace {
+
+std::filesystem::path own_folder() {
+  Dl_info info{};
+  if (dladdr(reinterpret_cast<const void*>(&own_folder), &info) == 0) return ".";
+  return std::filesystem::path(info.dli_fname).parent_path();
+}
+
+// Opened once and never closed: libtorch does not bear to be unloaded.
+const learn_rt_torchscript& plugin() {
+  static const learn_rt_torchscript* const found = [] {
+    const std::string file = (own_folder() / "liblearn_rt_torchscript.so").string();
+    void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr) throw std::runtime_error(dlerror());
+    void* symbol = dlsym(library, LEARN_RT_TORCHSCRIPT_SYMBOL);
+    if (symbol == nullptr) throw std::runtime_error(file + " is another version");
+    return reinterpret_cast<learn_rt_torchscript_entry>(symbol)();
+  }();
+  return *found;
+}
+
+class TorchScriptEngine final : public Engine {
+ public:
+  explicit TorchScriptEngine(const ModelFolder& folder) : spec_(folder.spec) {
+    char error[1024] = "";
+    const std::size_t window = spec_.kind == Kind::kWindow ? spec_.window : 0;
+    if (plugin().load((folder.path / "model.pt").c_str(), window, spec_.n_features(), spec_.n_outputs(), &module_,
+                      error, sizeof error) != 0) {
+      throw std::runtime_error(error);
+    }
+  }
+  TorchScriptEngine(const TorchScriptEngine&) = delete;
+  TorchScriptEngine& operator=(const TorchScriptEngine&) = delete;
+  ~TorchScriptEngine() override { plugin().unload(module_); }
+
+  std::unique_ptr<Stream> open() const override {
+    return std::make_unique<WindowStream>(spec_, [this](const float* x, float* y) { infer(x, 1, y); });
+  }
+
+  void infer(const float* windows, std::size_t batch, float* answers) const override {
+    char error[1024] = "";
+    if (plugin().infer(module_, windows, batch, answers, error, sizeof error) != 0) throw std::runtime_error(error);
+  }
+
+ private:
+  Spec spec_;
+  void* module_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> load_torchscript(const ModelFolder& folder) {
+  if (folder.spec.kind == Kind::kStateful) throw std::runtime_error("model.pt carries no state");
+  if (!std::filesystem::exists(folder.path / "model.pt")) throw std::runtime_error("no model.pt");
+  return std::make_unique<TorchScriptEngine>(folder);
+}
+
+}  // namespace learn_rt

@@ -1,0 +1,22 @@
+#pragma once
+
+/* What liblearn_rt_torchscript.so offers: C only, so that libtorch's C++ and ours never meet. */
+
+#include <stddef.h>
+
+#define LEARN_RT_TORCHSCRIPT_SYMBOL "learn_rt_torchscript_v1"
+
+extern "C" {
+
+/* Each call that can fail returns 0 or writes its cause, ended by 0 and cut to `error_size`, and returns -1. */
+struct learn_rt_torchscript {
+  /* Loads and freezes a scripted module that maps [batch, window, n_features] (window 0: [batch, n_features]) to
+     [batch, n_outputs], and warms it up. */
+  int (*load)(const char* file, size_t window, size_t n_features, size_t n_outputs, void** module, char* error,
+              size_t error_size);
+  int (*infer)(void* module, const float* x, size_t batch, float* y, char* error, size_t error_size);
+  void (*unload)(void* module);
+};
+
+typedef const learn_rt_torchscript* (*learn_rt_torchscript_entry)(void);
+}
