@@ -33,8 +33,8 @@ class OffsetNet(Servable):
     """Command offsets (offset_x, offset_y) [mm] from the planned path, exactly zero for a standing window.
 
     Each step of the window sees velocities and position increments (sampled velocity alone loses what happens between
-    two samples). The linear path sees them over the whole window and does what is linear in the plant. The net also sees
-    absolute position and height; a gate that the path's length opens makes it zero at rest.
+    two samples). The linear path sees them over the whole window and does what is linear in the plant. The net also
+    sees absolute position and height; a gate that the path's length opens makes it zero at rest.
     """
 
     def __init__(self, config: OffsetNetConfig) -> None:
@@ -65,6 +65,13 @@ class OffsetNet(Servable):
         hidden, _ = self.lstm(self._front(velocity, increment, x[:, 1:, :VX]))
         linear = F.linear(torch.cat([velocity, increment], -1).flatten(1), self.linear.weight)
         return linear + self._gate(increment.abs().sum((1, 2))) * self._head(hidden[:, -1])
+
+    def rounding(self, x: Tensor) -> Tensor:
+        """Return the bound (batch,) [mm] of what float32 costs the linear path."""
+        increment = x[:, 1:, :Z] - x[:, :-1, :Z]
+        terms = torch.cat([x[:, 1:, VX:], increment], -1).flatten(1).abs()
+        n_terms, eps = terms.shape[1], torch.finfo(torch.float32).eps
+        return 2.0 * n_terms * eps * F.linear(terms, self.linear.weight.abs()).amax(1)
 
     def states(self) -> tuple[State, ...]:
         """Return the states of one step: shared by all lanes `tail`, the rest a lane's own."""

@@ -1,0 +1,90 @@
+"""The module as every format takes it: in eval mode, on the CPU, float32, statistics inside as buffers."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from learn_rt.spec import Kind, Spec
+from learn_rt.train.core.servable import Servable
+
+EXAMPLE_BATCH = 3  # not 0 or 1, which exporters take for constants
+
+
+def bake(module: Servable) -> Servable:
+    """Return a copy of `module` in eval mode, on the CPU, in float32, that asks for no gradients.
+
+    Raises: ValueError: a parameter or buffer that is not finite, by name.
+    """
+    baked = copy.deepcopy(module).cpu().float().eval().requires_grad_(False)
+    for name, tensor in baked.state_dict().items():
+        if not torch.isfinite(tensor).all():
+            raise ValueError(
+                f"{name} holds a value that is not finite: the checkpoint did not train, export another one"
+            )
+    return baked
+
+
+def in_float64(baked: Servable) -> Servable:
+    """Return the copy in float64 that every format is judged by."""
+    return copy.deepcopy(baked).double()
+
+
+def check_held_out(held_out: NDArray[np.floating], spec: Spec) -> NDArray[np.float32]:
+    """Return the held-out samples as float32, (n, window, n_features), or (n, n_features) of a pointwise model.
+
+    Raises: ValueError: another shape, no sample, or a value that is not finite.
+    """
+    want = sample_shape(spec)
+    samples = np.ascontiguousarray(held_out, dtype=np.float32)
+    if samples.shape[1:] != want or len(samples) == 0:
+        raise ValueError(f"held-out samples must have shape (n, {', '.join(map(str, want))}), got {samples.shape}")
+    if not np.isfinite(samples).all():
+        raise ValueError("held-out samples must be finite")
+    return samples
+
+
+def check_module(baked: Servable, spec: Spec) -> None:
+    """Check that the module keeps the spec's shapes, whole and by steps.
+
+    Raises: ValueError: what must hold and what came.
+    """
+    if spec.kind not in (Kind.WINDOW, Kind.POINTWISE):
+        raise ValueError(f"export writes pointwise and window models, got kind {spec.kind}")
+    whole = baked(torch.zeros(EXAMPLE_BATCH, *sample_shape(spec)))
+    if whole.shape != (EXAMPLE_BATCH, spec.n_outputs):
+        raise ValueError(f"forward must answer (batch, {spec.n_outputs}), the spec's outputs, got {tuple(whole.shape)}")
+    if spec.kind is Kind.POINTWISE:
+        if baked.states():
+            raise ValueError("a pointwise module has no states: give it kind window or stateful")
+        return
+    zeros = zero_states(baked, EXAMPLE_BATCH)
+    answer, *following = baked.step(torch.zeros(EXAMPLE_BATCH, spec.n_features), *zeros)
+    if answer.shape != whole.shape or [s.shape for s in following] != [s.shape for s in zeros]:
+        got = [tuple(s.shape) for s in (answer, *following)]
+        raise ValueError(
+            f"step must return (answer, next states) of {[(s.name, s.shape) for s in baked.states()]}, got {got}"
+        )
+
+
+def sample_shape(spec: Spec) -> tuple[int, ...]:
+    """Return the shape of what one answer is made from, without the batch axis."""
+    return (spec.n_features,) if spec.kind is Kind.POINTWISE else (spec.window, spec.n_features)
+
+
+def zero_states(module: Servable, batch: int) -> list[torch.Tensor]:
+    """Return the states at the start of a window, (batch, *shape) each."""
+    return [torch.zeros(batch, *s.shape) for s in module.states()]
+
+
+def weights_hash(baked: Servable) -> str:
+    """Return the SHA-256 of all parameters and buffers with their names, in hexadecimal."""
+    digest = hashlib.sha256()
+    for name, tensor in baked.state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()

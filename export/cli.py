@@ -1,0 +1,73 @@
+"""learn-export: a checkpoint becomes a model folder."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from learn_rt.export.pipeline import Row
+
+EPILOG = "example: learn-export runs/printer/best.pt --format all --out models/"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run learn-export; return 0 done, 1 failed."""
+    parser = argparse.ArgumentParser(prog="learn-export", description=__doc__, epilog=EPILOG)
+    parser.add_argument("checkpoint", metavar="CKPT", help="a checkpoint of learn-train")
+    choices = ("onnx", "torchscript", "pt2", "all")
+    parser.add_argument("--format", choices=choices, default="all", help="all: onnx and torchscript (default)")
+    parser.add_argument("--out", default="models", metavar="DIR", help="the model repository (default: models)")
+    parser.add_argument("--name", help="the model's name (default: the spec's)")
+    parser.add_argument("--version", type=int, metavar="N", help="the version's number (default: the next)")
+    parser.add_argument("--json", action="store_true", help="print the table as JSON")
+    options = parser.parse_args(argv)
+
+    # torch takes seconds to import: --help does not wait for it.
+    from learn_rt.export.formats import ALL
+    from learn_rt.export.pipeline import ParityError, export
+    from learn_rt.train.core.checkpoint import load_servable
+
+    log = Console(stderr=True)
+    try:
+        with log.status("reading the checkpoint") as status:
+            module, spec, held_out = load_servable(options.checkpoint)
+            report = export(
+                module,
+                spec,
+                held_out,
+                options.out,
+                name=options.name,
+                version=options.version,
+                formats=ALL if options.format == "all" else (options.format,),
+                say=status.update,
+            )
+    except (ValueError, OSError) as error:
+        if isinstance(error, ParityError):
+            log.print(_table(error.rows))
+        print(f"learn-export: {error}", file=sys.stderr)
+        return 1
+    if options.json:
+        print(json.dumps(report.to_dict(), indent=2))
+        return 0
+    Console().print(_table(report.rows))
+    added = ", ".join(report.added) if report.added else "nothing new: this very export is there"
+    print(f"{report.folder}: {added}")
+    return 0
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    """Return the rows as a table; errors in the outputs' units."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("format", "file", "bytes", "max error", "bound", "p50 us", "p99 us"):
+        table.add_column(heading, justify="left" if heading in ("format", "file") else "right", no_wrap=True)
+    for r in rows:
+        took = f"{r.latency_us['p50']:.1f}", f"{r.latency_us['p99']:.1f}"
+        table.add_row(r.format, r.file, str(r.bytes), f"{r.max_error:.2e}", f"{r.bound:.2e}", *took)
+    return table

@@ -1,0 +1,35 @@
+"""config.pbtxt: what Triton needs to serve the folder. Written once; later versions must fit it."""
+
+from __future__ import annotations
+
+from learn_rt.export.bake import sample_shape
+from learn_rt.spec import Spec
+
+MAX_BATCH_SIZE = 1024
+
+
+def config_pbtxt(spec: Spec) -> str:
+    """Return the text of a Triton ModelConfig; dims are without the batch axis."""
+    dims = ", ".join(map(str, sample_shape(spec)))
+    return f"""\
+name: "{spec.name}"
+backend: "onnxruntime"
+default_model_filename: "model.onnx"
+max_batch_size: {MAX_BATCH_SIZE}
+input [ {{ name: "x" data_type: TYPE_FP32 dims: [ {dims} ] }} ]
+output [ {{ name: "y" data_type: TYPE_FP32 dims: [ {spec.n_outputs} ] }} ]
+"""
+
+
+def check_config(text: str, spec: Spec) -> None:
+    """Check that a folder's config.pbtxt fits the model; lines of its owner (instance groups and so on) are left alone.
+
+    Raises: ValueError: the line that must be there.
+    """
+    there = {" ".join(line.split()) for line in text.splitlines()}
+    for line in config_pbtxt(spec).splitlines():
+        if line not in there:
+            raise ValueError(
+                f"config.pbtxt must hold `{line}` to fit the model: versions of one name take the same samples and "
+                "give the same answers; choose another --name"
+            )

@@ -1,0 +1,43 @@
+"""The files a format consists of: what writes each, and what opens it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from learn_rt.export import onnx_format, pt2_format, replay, torchscript
+from learn_rt.export.replay import Opened
+from learn_rt.spec import Kind, Spec
+from learn_rt.train.core.servable import Servable
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One file of a version folder; `label` is its row in the table."""
+
+    label: str
+    file: str
+    write: Callable[[Servable, Spec, Path], None]
+    open: Callable[[Path, Spec], Opened]
+
+
+STEP = Artifact("step", "step.onnx", onnx_format.write_step, replay.open_step)
+FORMATS: dict[str, tuple[Artifact, ...]] = {
+    "onnx": (Artifact("onnx", "model.onnx", onnx_format.write_model, replay.open_onnx), STEP),
+    "torchscript": (Artifact("torchscript", "model.pt", torchscript.write_torchscript, replay.open_torchscript),),
+    "pt2": (Artifact("pt2", "model.pt2", pt2_format.write_pt2, replay.open_pt2),),
+}
+ALL = ("onnx", "torchscript")  # what `all` means: pt2 is asked for by name
+
+
+def artifacts(formats: Sequence[str], spec: Spec) -> list[Artifact]:
+    """Return the files to write for `formats`; a pointwise model is its own step.
+
+    Raises: ValueError: an unknown format, or none.
+    """
+    unknown = [f for f in formats if f not in FORMATS]
+    if unknown or not formats:
+        raise ValueError(f"formats must be among {', '.join(FORMATS)}, got {list(formats)}")
+    chosen = [a for f in dict.fromkeys(formats) for a in FORMATS[f]]
+    return [a for a in chosen if not (a is STEP and spec.kind is Kind.POINTWISE)]

@@ -1,0 +1,151 @@
+"""From a module to a version folder: bake, write each format, judge it by the float64 module, publish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from learn_rt.export import folder
+from learn_rt.export.bake import bake, check_held_out, check_module, in_float64
+from learn_rt.export.complete import complete
+from learn_rt.export.formats import ALL, Artifact, artifacts
+from learn_rt.export.golden import write_golden
+from learn_rt.export.latency import latency_us, one_thread
+from learn_rt.export.parity import Truth, max_error, truth
+from learn_rt.spec import Spec
+from learn_rt.train.core.servable import Servable
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One written file: its largest error and the bound, in the outputs' units, and one call's latency, batch 1."""
+
+    format: str
+    file: str
+    bytes: int
+    max_error: float
+    bound: float
+    latency_us: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an export did; `added` names the files that were not in the version before."""
+
+    name: str
+    folder: Path
+    version: int
+    added: tuple[str, ...]
+    contract_hash: str
+    scale: float
+    rows: tuple[Row, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return asdict(self) | {"folder": str(self.folder)}
+
+
+class ParityError(ValueError):
+    """A file's answers are too far from the float64 module's; nothing was written. `rows` holds what was measured."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = tuple(rows)
+        worst = max(rows, key=lambda r: r.max_error / r.bound)
+        super().__init__(
+            f"{worst.file} is off by {worst.max_error:.2e} from the module in float64, more than {worst.bound:.2e}: "
+            "nothing was written"
+        )
+
+
+def export(
+    module: Servable,
+    spec: Spec,
+    held_out: NDArray[np.floating],
+    out: str | Path,
+    *,
+    name: str | None = None,
+    version: int | None = None,
+    formats: Sequence[str] = ALL,
+    say: Say = lambda text: None,
+) -> Report:
+    """Write `module` to <out>/<name>/<version>/ and return what was written and how exact it is.
+
+    Args:
+        held_out: (n, window, n_features) float32 raw windows that training never saw; (n, n_features) if pointwise.
+        name: the spec's when not given.
+        version: the next number when not given. If the version (or, when not given, the last) is this very export,
+            formats that it lacks are added to it.
+        formats: among "onnx" (model.onnx, step.onnx), "torchscript" (model.pt), "pt2" (model.pt2).
+        say: told what is being done.
+    Raises: ParityError: a file exceeds the tolerance; ValueError: arguments, module and spec do not fit; OSError.
+    """
+    name = folder.check_name(spec.name if name is None else name)
+    wanted = artifacts(formats, spec)
+    if version is not None:
+        folder.check_version(version)
+    baked = bake(module)
+    check_module(baked, spec)
+    samples = check_held_out(held_out, spec)
+    with one_thread():
+        truths = truth(in_float64(baked), samples)
+    spec = complete(spec, baked, truths, name)
+    with folder.staging(Path(out) / name) as stage, one_thread():
+        rows = [_write(artifact, baked, spec, stage, samples, truths, say) for artifact in wanted]
+        if any(not row.max_error <= row.bound for row in rows):
+            raise ParityError(rows)
+        (stage / "spec.json").write_text(spec.to_json())
+        write_golden(stage / "golden.npz", samples, truths.y)
+        target, added = _place(stage, version, spec)
+    return Report(name, target, int(target.name), tuple(added), spec.contract_hash, truths.scale, tuple(rows))
+
+
+def export_servable(
+    module: Servable,
+    spec: Spec,
+    held_out: NDArray[np.floating],
+    out: str | Path,
+    name: str | None = None,
+    formats: Sequence[str] = ALL,
+) -> Path:
+    """Write `module` as a model folder under `out` and return the version folder; see `export`."""
+    return export(module, spec, held_out, out, name=name, formats=formats).folder
+
+
+def _write(
+    artifact: Artifact,
+    baked: Servable,
+    spec: Spec,
+    stage: Path,
+    samples: NDArray[np.float32],
+    truths: Truth,
+    say: Say,
+) -> Row:
+    say(f"writing {artifact.file}")
+    path = stage / artifact.file
+    with torch.no_grad():
+        artifact.write(baked, spec, path)
+    say(f"comparing {artifact.file} on {len(samples)} held-out samples")
+    opened = artifact.open(path, spec)
+    error = max_error(opened.answer, samples, truths.y)
+    latency = latency_us(lambda: opened.once(samples[:1]))
+    return Row(artifact.label, artifact.file, path.stat().st_size, error, truths.tolerance, latency)
+
+
+def _place(stage: Path, version: int | None, spec: Spec) -> tuple[Path, list[str]]:
+    """Publish the staged files as a version, or add them to the one that is the same export."""
+    model = stage.parent
+    there = folder.versions(model)
+    for target in [model / str(v) for v in ([version] if version else there[-1:])]:
+        stated = target / "spec.json"
+        if stated.is_file() and stated.read_text() == spec.to_json():
+            return target, folder.add(stage, target)
+    files = [p.name for p in sorted(stage.iterdir())]
+    return folder.publish(stage, version or max(there, default=0) + 1, spec), files

@@ -1,0 +1,88 @@
+"""The written files as a loader runs them: each opened from disk and called with raw samples."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from learn_rt.export.parity import Answer
+from learn_rt.export.pt2_format import load_pt2
+from learn_rt.export.torchscript import freeze, load_torchscript
+from learn_rt.spec import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A written file, ready: `answer` takes samples in batches; `once` makes the call of one tick, batch 1."""
+
+    answer: Answer
+    once: Callable[[NDArray[np.float32]], object]
+
+
+def open_onnx(path: Path, spec: Spec) -> Opened:
+    """Open model.onnx in ONNX Runtime."""
+    session = _session(path)
+
+    def answer(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        y: NDArray[np.float32] = session.run(["y"], {"x": x})[0]
+        return y
+
+    return Opened(answer, answer)
+
+
+def open_step(path: Path, spec: Spec) -> Opened:
+    """Open step.onnx in ONNX Runtime: an answer to a window is that of its last step, from zero states."""
+    session = _session(path)
+    names = [f"state.{s.name}" for s in spec.states]
+    outputs = ["y", *(f"{name}.next" for name in names)]
+
+    def zeros(batch: int) -> dict[str, NDArray[np.float32]]:
+        return {f"state.{s.name}": np.zeros((batch, *s.shape), np.float32) for s in spec.states}
+
+    def answer(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        states = zeros(len(windows))
+        for sample in np.ascontiguousarray(windows.swapaxes(0, 1)):
+            y, *following = session.run(outputs, {"x": sample, **states})
+            states = dict(zip(names, following, strict=True))
+        last: NDArray[np.float32] = y
+        return last
+
+    start = zeros(1)
+    return Opened(answer, lambda window: session.run(outputs, {"x": window[:, -1], **start}))
+
+
+def open_torchscript(path: Path, spec: Spec) -> Opened:
+    """Open model.pt, frozen as a server does."""
+    return _torch(freeze(load_torchscript(path)))
+
+
+def open_pt2(path: Path, spec: Spec) -> Opened:
+    """Open model.pt2."""
+    return _torch(load_pt2(path))
+
+
+def _torch(module: nn.Module) -> Opened:
+    def answer(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        with torch.no_grad():
+            y: NDArray[np.float32] = module(torch.from_numpy(x)).numpy()
+        return y
+
+    return Opened(answer, answer)
+
+
+def _session(path: Path) -> Any:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,63 @@
+"""model.pt: TorchScript. Every torch.jit call of the project is in this file.
+
+TorchScript is deprecated: it warns since torch 2.10 and raises from 2.15 on, hence the pin `torch>=2.10,<2.15`. It is
+still what C++ programs on libtorch load, so it is written while it can be; `pt2_format` is the successor.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from learn_rt.export.bake import EXAMPLE_BATCH, sample_shape
+from learn_rt.spec import Spec
+from learn_rt.train.core.servable import Servable
+
+
+def write_torchscript(baked: Servable, spec: Spec, path: Path) -> None:
+    """Write the traced module, unfrozen: its parameters and the normalization's buffers are in the file by name.
+
+    Raises: ValueError: the module's control flow depends on its data, so a trace would be wrong.
+    """
+    example = torch.zeros(EXAMPLE_BATCH, *sample_shape(spec))
+    with _deprecated(), torch.no_grad():
+        try:
+            traced = torch.jit.trace(baked, (example,), check_trace=False)  # parity is checked on real samples
+        except torch.jit.TracerWarning as warning:
+            raise ValueError(f"forward cannot be traced: {str(warning).splitlines()[0]}") from None
+        # Saved before any optimization and unfrozen: a frozen file has no buffers left. Loaders freeze.
+        torch.jit.save(traced, str(path))
+
+
+def load_torchscript(path: Path) -> nn.Module:
+    """Return the file's module as it was saved, with its buffers."""
+    with _deprecated():
+        return torch.jit.load(str(path), map_location="cpu")
+
+
+def freeze(module: nn.Module) -> nn.Module:
+    """Return the module as a server runs it: weights inlined."""
+    with _deprecated():
+        return torch.jit.freeze(module.eval())
+
+
+def named_buffers(path: Path) -> dict[str, Tensor]:
+    """Return the buffers in the file, by name."""
+    return dict(load_torchscript(path).named_buffers())
+
+
+@contextmanager
+def _deprecated() -> Iterator[None]:
+    """Let the known deprecation pass (DeprecationWarning, from 2.14 FutureWarning); a tracer's warning is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", torch.jit.TracerWarning)
+        # torch's own layers compare shapes, which a trace may take for constants.
+        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning, module=r"torch\.nn\.modules\.")
+        for category in (DeprecationWarning, FutureWarning):
+            warnings.filterwarnings("ignore", r".*`?torch\.jit\.\w+`? is deprecated", category)
+        yield
