@@ -62,28 +62,37 @@ class Cornering(StrEnum):
     JUNCTION = "junction"  # the speed of an arc that cuts the corner by the junction deviation [mm]
 
 
-Triple = tuple[float, float, float]
+Axes = tuple[float, float, float, float]  # x, y, z, filament
 
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """Limits that the planner starts with (x, y, z); G-code may change them (M201, M203, M204, M205)."""
+    """Limits of motion, as the planner starts; G-code may change them (M201, M203, M204, M205)."""
 
-    speed_mm_s: Triple
-    acceleration_mm_s2: Triple
+    speed_mm_s: Axes
+    acceleration_mm_s2: Axes
     print_acceleration_mm_s2: float
     travel_acceleration_mm_s2: float
+    retract_acceleration_mm_s2: float
     cornering: Cornering
-    jerk_mm_s: Triple
+    jerk_mm_s: Axes
     junction_deviation_mm: float
 
     def __post_init__(self) -> None:
-        for name in ("speed_mm_s", "acceleration_mm_s2", "jerk_mm_s"):
-            if min(getattr(self, name)) <= 0:
-                raise ValueError(f"{name} must be above 0 on each axis, got {getattr(self, name)}")
-        for name in ("print_acceleration_mm_s2", "travel_acceleration_mm_s2", "junction_deviation_mm"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        # The lower bounds keep the time of every move within reason.
+        _within("speed_mm_s", self.speed_mm_s, 0.1, 1e5)
+        _within("acceleration_mm_s2", self.acceleration_mm_s2, 1, 1e7)
+        for use in ("print", "travel", "retract"):
+            name = f"{use}_acceleration_mm_s2"
+            _within(name, (getattr(self, name),), 1, 1e7)
+        _within("jerk_mm_s", self.jerk_mm_s, 0, 1e5)
+        _within("junction_deviation_mm", (self.junction_deviation_mm,), 0, 10)
+
+
+def _within(name: str, values: tuple[float, ...], low: float, high: float) -> None:
+    for value in values:
+        if not low <= value <= high:
+            raise ValueError(f"{name} must be from {low:g} to {high:g}, got {value:g}")
 
 
 @dataclass(frozen=True, slots=True)
