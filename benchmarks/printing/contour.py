@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numba
 import numpy as np
@@ -21,23 +22,23 @@ class Figures:
     contour_p99_um: float
     contour_max_um: float
 
-    def as_dict(self) -> dict[str, float]:
-        return asdict(self)
 
+def figures(
+    actual: Sequence[Array], planned: Sequence[Array], extruding: Sequence[NDArray[np.bool_]], dt_s: float
+) -> Figures:
+    """Return the errors of a print made in one or more stretches, pooled.
 
-def figures(actual: Array, planned: Array, extruding: NDArray[np.bool_], dt_s: float) -> Figures:
-    """Return the errors of a print.
-
-    Args: actual, planned: (n, 2) positions [mm] at a step of `dt_s` [s]; extruding: (n,).
+    Args: for each stretch actual, planned: (n, 2) positions [mm] at a step of `dt_s` [s]; extruding: (n,).
     Raises: ValueError: nothing is extruded.
     """
-    if not extruding.any():
+    stretches = list(zip(actual, planned, extruding, strict=True))
+    in_time = np.concatenate([np.hypot(*(a - p)[e].T) for a, p, e in stretches])
+    contour = np.concatenate([contour_error(a, p, dt_s)[e] for a, p, e in stretches])
+    if not len(contour):
         raise ValueError("the print must have extruding moves: nothing is extruded here")
-    error = (actual - planned)[extruding]
-    contour = contour_error(actual, planned, dt_s)[extruding]
     return Figures(
-        rms_um=1e3 * float(np.sqrt(np.mean(np.sum(error * error, axis=1)))),
-        contour_rms_um=1e3 * float(np.sqrt(np.mean(contour * contour))),
+        rms_um=1e3 * float(np.sqrt(np.mean(in_time**2))),
+        contour_rms_um=1e3 * float(np.sqrt(np.mean(contour**2))),
         contour_p99_um=1e3 * float(np.percentile(contour, 99)),
         contour_max_um=1e3 * float(contour.max()),
     )

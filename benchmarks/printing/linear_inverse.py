@@ -66,6 +66,7 @@ def identify(command: Array, actual: Array, dt_s: float, guess: Axis) -> Axis:
     """Return the axis whose response to `command` (n,) is nearest to `actual` (n,) in the least-squares sense.
 
     Output error, not equation error: what the axis does over the whole run is compared, so nothing is differentiated.
+    Looked for within a factor of 4 around the guess: a run that friction dominates tells little of mass and damping.
     Raises: ValueError: the fit does not converge.
     """
     start = np.log([guess.m_over_k, guess.c_over_k])
@@ -73,7 +74,7 @@ def identify(command: Array, actual: Array, dt_s: float, guess: Axis) -> Axis:
     def residual(logs: Array) -> Array:
         return Axis(*np.exp(logs)).respond(command, dt_s) - actual
 
-    fit = least_squares(residual, start, x_scale=0.1)
+    fit = least_squares(residual, start, x_scale=0.1, bounds=(start - np.log(4.0), start + np.log(4.0)))
     if not fit.success:
         raise ValueError(f"identification must converge, but: {fit.message}")
     return Axis(*(float(v) for v in np.exp(fit.x)))

@@ -1,9 +1,9 @@
-"""`report.json`: what the demo did, in one file that others can read; its keys are fixed here and checked on writing."""
+"""`report.json`: what the demo did, in one file for others to read; its keys are fixed and checked here."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ LINEAR_METHODS = METHODS[1:-1]
 
 @dataclass(frozen=True)
 class Train:
-    """The training that made the model; `reused`: it ran in an earlier demo of the same inputs, the figures are its own."""
+    """The training that made the model; `reused`: it ran in an earlier demo, of the same inputs."""
 
     windows: int
     epochs: int
@@ -125,8 +125,3 @@ class Report:
 def best_linear(methods: Methods) -> str:
     """Return the linear method with the smallest contour RMS."""
     return min(LINEAR_METHODS, key=lambda name: methods[name].contour_rms_um)
-
-
-def as_dict(value: Any) -> dict[str, Any]:
-    """Return a figure's plain values."""
-    return {f.name: getattr(value, f.name) for f in fields(value)}

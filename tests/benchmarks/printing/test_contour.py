@@ -19,7 +19,7 @@ def test_a_delayed_straight_line_costs_nothing_by_contour_and_its_delay_in_time(
     planned, delay_s = line(), 0.01
     actual = planned - 60.0 * delay_s * np.array([0.8, 0.6])
     inside = np.arange(len(planned)) >= 10
-    got = figures(actual, planned, inside, DT_S)
+    got = figures([actual], [planned], [inside], DT_S)
     assert got.contour_rms_um < 1e-9
     assert got.contour_max_um < 1e-9
     assert got.rms_um == pytest.approx(60.0 * delay_s * 1e3)
@@ -28,7 +28,7 @@ def test_a_delayed_straight_line_costs_nothing_by_contour_and_its_delay_in_time(
 def test_a_path_beside_the_line_costs_its_distance() -> None:
     planned = line()
     actual = planned + 0.05 * np.array([-0.6, 0.8])
-    got = figures(actual, planned, np.ones(len(planned), bool), DT_S)
+    got = figures([actual], [planned], [np.ones(len(planned), bool)], DT_S)
     assert got.contour_rms_um == pytest.approx(50.0)
     assert got.contour_p99_um == pytest.approx(50.0)
     assert got.rms_um == pytest.approx(50.0)
@@ -40,9 +40,9 @@ def test_only_extruding_samples_count() -> None:
     actual[100:200] += np.array([-0.6, 0.8])
     extruding = np.ones(len(planned), bool)
     extruding[100:200] = False
-    assert figures(actual, planned, extruding, DT_S).contour_max_um == pytest.approx(0.0, abs=1e-9)
+    assert figures([actual], [planned], [extruding], DT_S).contour_max_um == pytest.approx(0.0, abs=1e-9)
     with pytest.raises(ValueError, match="nothing is extruded"):
-        figures(actual, planned, np.zeros(len(planned), bool), DT_S)
+        figures([actual], [planned], [np.zeros(len(planned), bool)], DT_S)
 
 
 def test_only_the_path_near_that_time_counts() -> None:
@@ -73,3 +73,12 @@ def test_a_rounded_corner_costs_what_it_cuts() -> None:
     actual = corner.copy()
     actual[50] = [0.9, 0.1]
     assert contour_error(actual, corner, DT_S)[50] == pytest.approx(0.1)
+
+
+def test_stretches_are_pooled_by_their_samples() -> None:
+    planned = line()
+    aside = 0.03 * np.array([-0.6, 0.8])
+    everywhere = np.ones(len(planned), bool)
+    short = slice(0, 100)
+    got = figures([planned[short] + aside, planned], [planned[short], planned], [everywhere[short], everywhere], DT_S)
+    assert got.contour_rms_um == pytest.approx(30.0 * (100 / 600) ** 0.5)
