@@ -1,0 +1,12 @@
+"""Predictions from a served model inside a control loop, in time or by policy.
+
+    with connect("unix:/tmp/learn.sock", "printer", rest=first_sample) as client:
+        prediction = client.predict(sample, deadline_us=800)
+
+The work is done in C++ (`learn_rt._client`); the types are described in this package's stub.
+"""
+
+from learn_rt._client import Client, Prediction, Stats, connect
+from learn_rt.client.flags import Flag
+
+__all__ = ["Client", "Flag", "Prediction", "Stats", "connect"]

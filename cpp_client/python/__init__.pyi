@@ -1,0 +1,152 @@
+"""Predictions from a served model inside a control loop, in time or by policy."""
+
+from types import TracebackType
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from learn_rt.client.flags import Flag as Flag
+from learn_rt.spec import Spec
+
+__all__ = ["Client", "Flag", "Prediction", "Stats", "connect"]
+
+class Prediction:
+    """One answer: the model's, or the policy's when `late` or `disconnected`."""
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """(n_outputs,) float32, in the order and units of `spec.outputs`."""
+    @property
+    def flags(self) -> int:
+        """Bits of `Flag`."""
+    @property
+    def sequence(self) -> int:
+        """Number of the sample that it answers, from 0. With a preview of P it is for tick `sequence - P`."""
+    @property
+    def latency_us(self) -> float:
+        """From the push to the answer's arrival; of `predict`, to its return."""
+    @property
+    def queue_us(self) -> float:
+        """Of that: until the I/O thread took the sample."""
+    @property
+    def compute_us(self) -> float:
+        """Of that: in the server, from the request's arrival to the answer."""
+    @property
+    def warming_up(self) -> bool: ...
+    @property
+    def out_of_trained_range(self) -> bool: ...
+    @property
+    def limited(self) -> bool: ...
+    @property
+    def refused(self) -> bool: ...
+    @property
+    def late(self) -> bool: ...
+    @property
+    def disconnected(self) -> bool: ...
+
+class Stats:
+    """Counts since the client was connected."""
+
+    @property
+    def pushed(self) -> int:
+        """Samples that went into the ring."""
+    @property
+    def answered(self) -> int:
+        """Answers of the model that were handed out."""
+    @property
+    def missed(self) -> int:
+        """Answers of the policy that were handed out."""
+    @property
+    def late(self) -> int:
+        """Answers of the model that came after their deadline and were dropped."""
+    @property
+    def overruns(self) -> int:
+        """Samples that found the ring full."""
+    @property
+    def reconnects(self) -> int:
+        """Streams opened after the first."""
+
+class Client:
+    """A control loop's end of a stream. It belongs to one thread at a time: a second caller gets a RuntimeError."""
+
+    def predict(
+        self,
+        sample: ArrayLike,
+        deadline_s: float | None = None,
+        nominal: ArrayLike | None = None,
+        *,
+        deadline_us: float | None = None,
+    ) -> Prediction:
+        """Return the answer to a sample within the deadline: the model's, or the policy's, inside the envelope.
+
+        Args:
+            sample: (n_features,) float32.
+            deadline_s, deadline_us: from now on; exactly one of them.
+            nominal: (n_outputs,) what on_miss="nominal" answers; without it, the spec's nominal values.
+        Raises: ValueError: another shape; TypeError: another type, or not exactly one deadline.
+        """
+    def try_push(self, sample: ArrayLike) -> bool:
+        """Push a sample (n_features,) whose answer try_pop() returns; False when the ring is full."""
+    def try_pop(self) -> Prediction | None:
+        """Return the oldest answer, or None when there is none yet."""
+    def latest(self) -> Prediction:
+        """Return the newest answer, dropping older ones; when a sample was pushed and no answer came, the policy's.
+
+        Call it once a tick: each value that it hands out is one tick of the envelope.
+        """
+    def flush(self) -> bool:
+        """Push the last sample `preview` times more, for the answers to the last ticks; False when there is no room."""
+    def run(
+        self, samples: ArrayLike, flush: bool = False, *, timeout_s: float = 10.0
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint32]]:
+        """Return the answers to samples (n, n_features), pushed as fast as they go, without a deadline.
+
+        Returns: (n, n_outputs) float32 and (n,) bits of `Flag`; with `flush`, `preview` more of each.
+        Raises: ValueError: another shape; RuntimeError: nothing came for `timeout_s`, with the cause.
+        """
+    def close(self) -> None:
+        """End the stream. Every call but close() raises ValueError from then on."""
+    @property
+    def spec(self) -> Spec:
+        """What the served model promises."""
+    @property
+    def spec_json(self) -> str:
+        """The model folder's spec.json, to the byte."""
+    @property
+    def stats(self) -> Stats: ...
+    @property
+    def last_error(self) -> str:
+        """Why the stream is down, or an empty string."""
+    def __enter__(self) -> Client: ...
+    def __exit__(
+        self, exception: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+def connect(
+    address: str,
+    model: str,
+    version: str = "stable",
+    *,
+    on_miss: Literal["hold", "zero", "nominal"] = "hold",
+    rest: ArrayLike | None = None,
+    spin: bool = False,
+    capacity: int = 1024,
+    contract_hash: str = "",
+    connect_timeout_s: float = 5.0,
+    io_cpu: int = -1,
+) -> Client:
+    """Return a client of a served model.
+
+    Args:
+        address: inproc:REPOSITORY, unix:PATH or grpc://HOST:PORT.
+        version: a number, or a label ("stable").
+        on_miss: what predict() answers when the model's answer is not there in time.
+        rest: (n_features,) a sample taken to have stood for ever before the first one; without it the window warms up.
+        spin: poll instead of sleeping, on the I/O thread and in predict(): two cores for less latency.
+        capacity: samples, and answers, that can wait.
+        contract_hash: refuse a model of another contract.
+        connect_timeout_s: for the connection, and for any answer before the stream counts as lost.
+        io_cpu: CPU that the I/O thread is pinned to; -1: any.
+    Raises: ConnectionError: no stream, with the cause; ValueError: an argument that is not as above.
+    """

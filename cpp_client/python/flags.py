@@ -1,0 +1,14 @@
+"""What is to be known about one answer, as bits."""
+
+from enum import IntFlag
+
+
+class Flag(IntFlag):
+    """Bits of `Prediction.flags` and of the second result of `Client.run`; the values are on the wire."""
+
+    WARMING_UP = 1 << 0  # the window is not full: the answer is the nominal value
+    OUT_OF_TRAINED_RANGE = 1 << 1  # a signal is outside what training saw
+    LIMITED = 1 << 2  # the envelope changed the answer
+    REFUSED = 1 << 3  # the sample was not finite or not physical: not taken; the window starts empty again
+    LATE = 1 << 4  # the deadline passed: the answer is the policy's
+    DISCONNECTED = 1 << 5  # no stream: the answer is the policy's

@@ -1,0 +1,281 @@
+#include "pump.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <stdexcept>
+
+#include "learn_rt/flags.h"
+#include "quiet_thread.h"
+
+namespace learn_rt::client {
+namespace {
+
+constexpr std::size_t kMaxChunk = 256;              // samples in a message: some milliseconds of a server's work
+constexpr std::size_t kMaxChunkBytes = 512 * 1024;  // half of what the protocol allows
+constexpr std::size_t kMaxCatchUp = 4096;           // ticks
+constexpr std::int64_t kFirstPauseNs = 10'000'000;  // before the first attempt to reconnect; doubles up to the longest
+constexpr std::int64_t kLongestPauseNs = 1'000'000'000;
+constexpr std::int64_t kLookNs = 20'000'000;  // how often a stream that is down or waited for is looked after
+constexpr std::uint32_t kServerFlags = ~static_cast<std::uint32_t>(kLate | kDisconnected);
+
+}  // namespace
+
+std::size_t replay_length(const Spec& spec) {
+  double catch_up_s = 0.0;
+  for (const Signal& signal : spec.outputs) {
+    if (!signal.envelope) continue;
+    // From rest to rest over the whole range, along the fastest path that the envelope allows.
+    const auto [value, rate, second] = *signal.envelope;
+    const double range = 2.0 * value;
+    const double ramp_s = rate / second;
+    catch_up_s = std::max(catch_up_s, range > rate * ramp_s ? range / rate + ramp_s : 2.0 * std::sqrt(range / second));
+  }
+  const double ticks = std::min(std::ceil(catch_up_s / spec.dt_s), static_cast<double>(kMaxCatchUp));
+  return std::max(spec.window, spec.forgetting) - 1 + static_cast<std::size_t>(ticks);
+}
+
+Pump::Pump(std::unique_ptr<Transport> transport, const Spec& spec, Opening opening, const ClientOptions& options,
+           SampleRing& samples, AnswerRing& answers, Doorbell& control)
+    : transport_(std::move(transport)),
+      opening_(std::move(opening)),
+      spin_(options.spin),
+      replayable_(spec.kind != Kind::kStateful || spec.forgetting > 0),
+      io_cpu_(options.io_cpu),
+      patience_ns_(std::chrono::nanoseconds(options.connect_timeout).count()),
+      history_(replay_length(spec)),
+      n_features_(spec.n_features()),
+      n_outputs_(spec.n_outputs()),
+      max_chunk_(std::clamp<std::size_t>(kMaxChunkBytes / (sizeof(float) * n_features_), 1, kMaxChunk)),
+      samples_(samples),
+      answers_(answers),
+      control_(control),
+      chunk_(max_chunk_ * n_features_) {}
+
+Pump::~Pump() {
+  stop_.store(true, std::memory_order_release);
+  bell_.ring();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Pump::start() {
+  thread_ = quiet_thread("learn-io", [this] { run(); });
+  if (io_cpu_ >= 0) {
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    if (io_cpu_ < CPU_SETSIZE) CPU_SET(io_cpu_, &cpus);
+    if (const int error = pthread_setaffinity_np(thread_.native_handle(), sizeof cpus, &cpus))
+      throw std::runtime_error("io_cpu " + std::to_string(io_cpu_) +
+                               ": the I/O thread cannot run there: " + std::strerror(error));
+  }
+  control_.wait([this] { return up() || !last_error().empty(); }, kNever);
+  if (!up()) throw std::runtime_error(last_error());
+}
+
+std::string Pump::last_error() const {
+  const std::lock_guard lock(error_mutex_);
+  return error_;
+}
+
+void Pump::run() {
+  while (!stop_.load(std::memory_order_acquire)) {
+    if (spin_) transport_->poll();
+    watch();
+    if (link_.load(std::memory_order_acquire) == Link::kLost) give_up();
+    if (link_.load(std::memory_order_acquire) == Link::kDown) {
+      forget_expired();
+      if (now_ns() >= retry_ns_) open();
+    }
+    if (const std::size_t n = sendable()) {
+      send(n);
+    } else if (spin_) {
+      relax();
+    } else {
+      const auto link = link_.load(std::memory_order_acquire);
+      bell_.wait(
+          [&] {
+            return stop_.load(std::memory_order_acquire) || link_.load(std::memory_order_acquire) != link ||
+                   sendable() > 0;
+          },
+          next_look());
+    }
+  }
+  transport_->close();
+}
+
+std::int64_t Pump::next_look() const {
+  const bool idle = link_.load(std::memory_order_acquire) == Link::kOpen &&
+                    received_.load(std::memory_order_acquire) == sent_.load(std::memory_order_relaxed);
+  return idle ? kNever : now_ns() + kLookNs;
+}
+
+void Pump::open() {
+  const auto owed = owed_.load(std::memory_order_relaxed);
+  stream_start_ = std::max(samples_.begin(), owed > history_ ? owed - history_ : 0);
+  sent_.store(stream_start_, std::memory_order_relaxed);
+  received_.store(stream_start_, std::memory_order_relaxed);
+  progress_ = stream_start_;
+  progress_ns_ = now_ns();
+  Opening opening = opening_;
+  // What stood before the stream began counts only where the replay reaches back to there.
+  if (stream_start_ > 0) opening.rest.clear();
+  link_.store(Link::kOpening, std::memory_order_release);
+  try {
+    transport_->open(opening, *this);
+  } catch (const std::exception& error) {
+    lost(error.what());
+  }
+}
+
+// A stream that stands still is as good as lost: the peer may be gone without a word.
+void Pump::watch() {
+  const auto link = link_.load(std::memory_order_acquire);
+  if (link != Link::kOpening && link != Link::kOpen) return;
+  const auto received = received_.load(std::memory_order_acquire);
+  const bool waiting = link == Link::kOpening || received < sent_.load(std::memory_order_relaxed);
+  if (spin_ && waiting && received == progress_ && (++looks_ & 0xFF) != 0) return;
+  const auto now = now_ns();
+  if (!waiting || received != progress_) {
+    progress_ = received;
+    progress_ns_ = now;
+  } else if (now - progress_ns_ > patience_ns_) {
+    const auto ms = std::to_string(patience_ns_ / 1'000'000) + " ms";
+    lost(link == Link::kOpening ? "the stream did not open within " + ms
+                                : "no answer to sample " + std::to_string(received) + " within " + ms);
+  }
+}
+
+void Pump::give_up() {
+  transport_->close();
+  const bool served = received_.load(std::memory_order_relaxed) > stream_start_;
+  pause_ns_ = served || pause_ns_ == 0 ? kFirstPauseNs : std::min(2 * pause_ns_, kLongestPauseNs);
+  retry_ns_ = now_ns() + pause_ns_;
+  if (!replayable_ && sent_.load(std::memory_order_relaxed) > 0) {
+    const std::lock_guard lock(error_mutex_);
+    error_ += "; the stream is not continued: the model states no forgetting length to replay";
+    retry_ns_ = kNever;
+  }
+  link_.store(Link::kDown, std::memory_order_release);
+}
+
+// While there is no stream: samples whose deadline has passed need no answer any more, only to be remembered.
+void Pump::forget_expired() {
+  auto owed = owed_.load(std::memory_order_relaxed);
+  const auto now = now_ns();
+  for (const auto end = samples_.end(); owed < end && samples_.at(owed).head->expires_ns <= now;) ++owed;
+  owed_.store(owed, std::memory_order_release);
+  if (owed > samples_.begin() + history_) samples_.release(owed - history_);
+}
+
+// How many samples can go into one message now.
+std::size_t Pump::sendable() {
+  if (link_.load(std::memory_order_acquire) != Link::kOpen || !transport_->can_send()) return 0;
+  const auto sent = sent_.load(std::memory_order_relaxed);
+  // In this order: an answer that arrives in between is counted twice, never missed.
+  const auto owed = owed_.load(std::memory_order_acquire);
+  const std::size_t held = answers_.size() + (sent > owed ? sent - owed : 0);
+  const std::size_t room =
+      (owed > sent ? owed - sent : 0) + (answers_.capacity() - std::min(held, answers_.capacity()));
+  return std::min({static_cast<std::size_t>(samples_.end() - sent), room, max_chunk_});
+}
+
+void Pump::send(std::size_t n) {
+  const auto first = sent_.load(std::memory_order_relaxed);
+  const auto now = now_ns();
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto frame = samples_.at(first + i);
+    frame.head->taken_ns = now;
+    std::copy_n(frame.values, n_features_, chunk_.data() + i * n_features_);
+  }
+  SampleHead& head = *samples_.at(first).head;
+  head.chunk = n;
+  sent_.store(first + n, std::memory_order_release);  // before it goes out: the answer may be quicker than the call
+  try {
+    transport_->send({first, head.stamp_ns, chunk_.data(), n, n_features_});
+  } catch (const std::exception& error) {
+    lost(error.what());
+  }
+}
+
+void Pump::opened() noexcept {
+  auto opening = Link::kOpening;
+  if (!link_.compare_exchange_strong(opening, Link::kOpen)) return;
+  {
+    const std::lock_guard lock(error_mutex_);
+    error_.clear();
+  }
+  streams_.fetch_add(1, std::memory_order_relaxed);
+  up_.store(true, std::memory_order_release);
+  bell_.ring();
+  control_.ring();
+}
+
+void Pump::writable() noexcept {
+  if (!spin_) bell_.ring();
+}
+
+void Pump::lost(const std::string& cause) noexcept {
+  if (link_.load(std::memory_order_acquire) == Link::kLost) return;  // the first cause is the cause
+  {
+    const std::lock_guard lock(error_mutex_);
+    error_ = cause;
+  }
+  up_.store(false, std::memory_order_release);
+  link_.store(Link::kLost, std::memory_order_release);
+  bell_.ring();
+  control_.ring();
+}
+
+void Pump::answered(const Reply& reply) noexcept {
+  if (link_.load(std::memory_order_acquire) != Link::kOpen) return;
+  if (const std::string cause = fault(reply); !cause.empty()) return lost("the server broke the protocol: " + cause);
+  deliver(reply);
+  if (!spin_) control_.ring();
+}
+
+// What is wrong with a reply; nothing from the network is used before this was asked.
+std::string Pump::fault(const Reply& reply) {
+  const auto expected = received_.load(std::memory_order_relaxed);
+  if (expected == sent_.load(std::memory_order_acquire)) return "an answer that nobody asked for";
+  if (reply.sequence != expected)
+    return "an answer to sample " + std::to_string(reply.sequence) + ", expected " + std::to_string(expected);
+  const SampleHead& head = *samples_.at(expected).head;
+  if (reply.stamp_ns != head.stamp_ns) return "an answer with another sample's stamp";
+  if (reply.n_predictions != head.chunk * n_outputs_ || (reply.n_flags != 0 && reply.n_flags != head.chunk))
+    return std::to_string(reply.n_predictions) + " values and " + std::to_string(reply.n_flags) + " flags for " +
+           std::to_string(head.chunk) + " samples of " + std::to_string(n_outputs_) + " outputs";
+  if (!std::all_of(reply.predictions, reply.predictions + reply.n_predictions,
+                   [](float v) { return std::isfinite(v); }))
+    return "an answer that is not finite";
+  return {};
+}
+
+void Pump::deliver(const Reply& reply) {
+  const auto now = now_ns();
+  const auto first = received_.load(std::memory_order_relaxed);
+  const auto n = samples_.at(first).head->chunk;
+  auto owed = owed_.load(std::memory_order_relaxed);
+  for (std::uint64_t i = 0; i < n; ++i) {
+    const auto position = first + i;
+    if (position < owed) continue;  // a replay's
+    const SampleHead& sample = *samples_.at(position).head;
+    const auto frame = answers_.try_claim();  // never empty: sendable() left room
+    *frame.head = {position,
+                   reply.n_flags ? reply.flags[i] & kServerFlags : 0,
+                   sample.stamp_ns,
+                   now,
+                   sample.taken_ns - sample.stamp_ns,
+                   reply.compute_ns};
+    std::copy_n(reply.predictions + i * n_outputs_, n_outputs_, frame.values);
+    answers_.publish();
+    owed = position + 1;
+  }
+  owed_.store(owed, std::memory_order_release);
+  received_.store(first + n, std::memory_order_release);
+  if (owed > samples_.begin() + history_) samples_.release(owed - history_);
+}
+
+}  // namespace learn_rt::client

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "doorbell.h"
+#include "learn_rt/client.h"
+#include "learn_rt/spec.h"
+#include "ring.h"
+#include "transport.h"
+
+namespace learn_rt::client {
+
+struct SampleHead {
+  std::int64_t stamp_ns;    // when it was pushed
+  std::int64_t expires_ns;  // from when on nobody waits for its answer; kNever: the answer must come
+  std::int64_t taken_ns;    // when the I/O thread took it
+  std::uint64_t chunk;      // samples in the chunk that it begins
+};
+
+struct AnswerHead {
+  std::uint64_t sequence;
+  std::uint32_t flags;
+  std::int64_t pushed_ns, arrived_ns, queue_ns, compute_ns;
+};
+
+using SampleRing = FrameRing<SampleHead>;
+using AnswerRing = FrameRing<AnswerHead>;
+
+// The samples of history that make the answers of a new stream those of the old one: the window, and the ticks that the
+// envelope may take to come from the nominal value to any other.
+std::size_t replay_length(const Spec& spec);
+
+// The I/O thread: carries samples from their ring to the transport, several in one message when several wait, and
+// answers back, after checking that they are what was asked for. A sample's sequence number is its position in the
+// ring; it stays there until it is answered and no longer needed for a replay. When the stream is lost, a new one is
+// opened, with growing pauses, and fed the history first: no answer is lost, none comes twice, and the window is the
+// same as before.
+class Pump final : private Receiver {
+ public:
+  Pump(std::unique_ptr<Transport> transport, const Spec& spec, Opening opening, const ClientOptions& options,
+       SampleRing& samples, AnswerRing& answers, Doorbell& control);
+  ~Pump();
+
+  // Returns once the stream is open. Throws std::runtime_error with the cause.
+  void start();
+
+  // Control thread, after it pushed a sample or took an answer out.
+  void wake() LEARN_RT_REALTIME {
+    if (!spin_) bell_.ring();
+  }
+  // Any thread.
+  bool up() const LEARN_RT_REALTIME { return up_.load(std::memory_order_acquire); }
+  std::uint64_t streams() const LEARN_RT_REALTIME { return streams_.load(std::memory_order_relaxed); }
+  std::string last_error() const;
+
+ private:
+  enum class Link : std::uint32_t { kDown, kOpening, kOpen, kLost };
+
+  void opened() noexcept override;
+  void answered(const Reply& reply) noexcept override;
+  void writable() noexcept override;
+  void lost(const std::string& cause) noexcept override;
+
+  void run();
+  void open();
+  void give_up();
+  void watch();
+  void forget_expired();
+  std::size_t sendable();
+  void send(std::size_t n);
+  std::int64_t next_look() const;
+  std::string fault(const Reply& reply);
+  void deliver(const Reply& reply);
+
+  const std::unique_ptr<Transport> transport_;
+  const Opening opening_;
+  const bool spin_, replayable_;
+  const int io_cpu_;
+  const std::int64_t patience_ns_;  // for the stream to open, and for an answer
+  const std::size_t history_, n_features_, n_outputs_, max_chunk_;
+  SampleRing& samples_;
+  AnswerRing& answers_;
+  Doorbell& control_;
+  Doorbell bell_;
+
+  // Positions on the samples' ring. `sent_` and `received_` are this stream's, whose replay comes before what is owed.
+  std::atomic<std::uint64_t> sent_{0};      // the next sample to send
+  std::atomic<std::uint64_t> received_{0};  // the next sample to be answered
+  std::atomic<std::uint64_t> owed_{0};      // the next sample whose answer the control thread is to get
+  std::atomic<Link> link_{Link::kDown};
+  std::atomic<bool> up_{false}, stop_{false};
+  std::atomic<std::uint64_t> streams_{0};  // opened so far
+  // The I/O thread's own.
+  std::vector<float> chunk_;
+  std::int64_t retry_ns_ = 0, pause_ns_ = 0;       // when to open the next stream, and how long the pause was
+  std::int64_t progress_ns_ = 0;                   // when the stream last got on,
+  std::uint64_t progress_ = 0, stream_start_ = 0;  // to where, and where it began
+  std::uint32_t looks_ = 0;
+  mutable std::mutex error_mutex_;
+  std::string error_;
+  std::thread thread_;
+};
+
+}  // namespace learn_rt::client

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "learn_rt/realtime.h"
+#include "learn_rt/spec.h"
+
+namespace learn_rt::client {
+
+struct Address;
+
+struct Opening {
+  std::string model, version, contract_hash;
+  std::vector<float> rest;  // empty: a cold start
+};
+
+// Samples that follow one another.
+struct Chunk {
+  std::uint64_t sequence;  // of the first
+  std::int64_t stamp_ns;   // of the first; comes back with the answers
+  const float* samples;    // [n, n_features]
+  std::size_t n, n_features;
+};
+
+// What came back for one chunk, as it came: nothing of it is checked yet.
+struct Reply {
+  std::uint64_t sequence;
+  std::int64_t stamp_ns;
+  const float* predictions;
+  std::size_t n_predictions;
+  const std::uint32_t* flags;
+  std::size_t n_flags;
+  std::int64_t compute_ns;
+};
+
+// Where a transport hands over what happens on its stream. The calls never overlap; they may come from any one thread.
+class Receiver {
+ public:
+  virtual void opened() noexcept = 0;
+  virtual void answered(const Reply& reply) noexcept = 0;
+  virtual void writable() noexcept = 0;  // another chunk can be sent
+  virtual void lost(const std::string& cause) noexcept = 0;
+
+ protected:
+  ~Receiver() = default;
+};
+
+// A way to reach served models: one stream at a time, driven by the I/O thread.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+
+  // Returns the spec of a model. Throws std::runtime_error with the cause.
+  virtual Spec describe(const std::string& model, const std::string& version, std::chrono::milliseconds timeout) = 0;
+  // Starts a stream; opened() or lost() follows.
+  virtual void open(const Opening& opening, Receiver& receiver) = 0;
+  // Whether send() can be called now; writable() follows when not.
+  virtual bool can_send() const noexcept = 0;
+  // Sends a chunk; copies what it needs.
+  virtual void send(const Chunk& chunk) = 0;
+  // Takes what has come without waiting. Needed only by a transport made to spin.
+  virtual void poll() {}
+  // Ends the stream. The receiver is not called after it returns.
+  virtual void close() noexcept = 0;
+};
+
+// `spin`: no thread of its own, everything happens in poll().
+std::unique_ptr<Transport> make_transport(const Address& address, bool spin);
+
+}  // namespace learn_rt::client
