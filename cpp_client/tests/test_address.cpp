@@ -1,0 +1,34 @@
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+#include <string>
+
+#include "address.h"
+
+namespace learn_rt::client {
+namespace {
+
+TEST(Address, NamesTheTransportAndWhereToGo) {
+  EXPECT_EQ(Address::parse("inproc:models").scheme, Scheme::kInproc);
+  EXPECT_EQ(Address::parse("inproc:models").rest, "models");
+  EXPECT_EQ(Address::parse("unix:/run/learn.sock").scheme, Scheme::kUnix);
+  EXPECT_EQ(Address::parse("unix:/run/learn.sock").rest, "/run/learn.sock");
+  EXPECT_EQ(Address::parse("grpc://localhost:8001").scheme, Scheme::kGrpc);
+  EXPECT_EQ(Address::parse("grpc://[::1]:8001").rest, "[::1]:8001");
+}
+
+TEST(Address, IsRefusedWithTheGrammarWhenItIsAnythingElse) {
+  for (const char* text : {"", "inproc:", "unix:", "grpc://", "grpc://host", "grpc://host:", "grpc://:8001",
+                           "grpc://host:0", "grpc://host:65536", "grpc://host:80a1", "grpc://host:8001/path",
+                           "grpc://a b:8001", "http://host:8001", "host:8001", "UNIX:/tmp/x"}) {
+    try {
+      Address::parse(text);
+      ADD_FAILURE() << text;
+    } catch (const std::runtime_error& error) {
+      EXPECT_NE(std::string(error.what()).find("inproc:REPOSITORY, unix:PATH or grpc://HOST:PORT"), std::string::npos);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace learn_rt::client
