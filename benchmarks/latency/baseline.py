@@ -1,0 +1,118 @@
+"""Our step beside ONNX Runtime's, turn by turn in the same run, both called from C++ in this process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from learn_rt.benchmarks.latency import pinning
+from learn_rt.benchmarks.latency.bench import Bench, Subject
+from learn_rt.benchmarks.latency.gate import WrongAnswer, verify
+from learn_rt.benchmarks.latency.judge import Estimate, interval, resamples
+from learn_rt.benchmarks.latency.measure import CLOSED, Measured, in_turn
+from learn_rt.spec import Kind
+
+HEADLINE = "one step against one step: ONNX Runtime on step.onnx, its states carried"
+WINDOW = (
+    "one step against a whole window: ONNX Runtime on model.onnx, which is what the same answer takes there; "
+    "our steps keep the window's partial results, so this is another amount of work, not a faster kernel"
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Ours and the baseline's latency; `speedup` is the baseline's p50 over ours, with its 95% interval."""
+
+    model: str
+    against: str
+    reason: str
+    ours: Measured
+    baseline: Measured
+    speedup: Estimate
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the comparison as JSON has it."""
+        return {
+            "model": self.model,
+            "against": self.against,
+            "reason": self.reason,
+            "latency_us": self.ours.latency.figures().as_dict(),
+            "settle_us": self.ours.settle.figures().as_dict(),
+            "baseline_us": self.baseline.latency.figures().as_dict(),
+            "speedup": {"p50": self.speedup.value, "low": self.speedup.low, "high": self.speedup.high},
+        }
+
+
+def compare(bench: Bench, name: str, seconds: float = 3.0) -> list[Comparison]:
+    """Return the comparisons of a model: the step's first, which is the headline, then the window's.
+
+    Raises: WrongAnswer: either side answers what model.onnx does not say; FileNotFoundError: ONNX Runtime's library.
+    """
+    subject = bench.subjects[name]
+    folder = subject.model.version_folder
+    with pinning.on(bench.pinning.control):
+        found = []
+        if (folder / "step.onnx").exists():
+            found.append(_compare(subject, "onnxruntime, step.onnx", HEADLINE, _ort_step(subject), seconds))
+        if subject.spec.kind is Kind.WINDOW:
+            found.append(_compare(subject, "onnxruntime, model.onnx", WINDOW, _ort_window(subject), seconds))
+    return found
+
+
+def _compare(subject: Subject, against: str, reason: str, baseline: Any, seconds: float) -> Comparison:
+    from learn_rt._latency import SessionArm, Turn
+
+    stream, spec = subject.stream, subject.spec
+    ours = Turn(SessionArm(subject.model.version_folder, "auto"), stream.samples, stream.answers)
+    theirs = Turn(baseline, stream.samples)
+    (us, them), _ = in_turn([ours, theirs], CLOSED, seconds, spec.dt_s)
+    verify(f"{subject.model.name} in process", us, stream.tolerance)
+    weights = resamples(len(us.latency.counts))
+    ratios = them.latency.percentile_us(0.5, weights) / us.latency.percentile_us(0.5, weights)
+    ratio = float(them.latency.percentile_us(0.5)[0] / us.latency.percentile_us(0.5)[0])
+    return Comparison(subject.model.name, against, reason, us, them, Estimate(ratio, *interval(ratios)))
+
+
+def _ort_step(subject: Subject) -> Any:
+    """Return ONNX Runtime on step.onnx, checked: a window of steps from zero states answers as model.onnx."""
+    spec = subject.spec
+    states = [(f"state.{s.name}", f"state.{s.name}.next", [1, *s.shape]) for s in spec.states]
+    arm = _ort(subject, "step.onnx", 0, states)
+    return _checked(arm, subject, "step.onnx")
+
+
+def _ort_window(subject: Subject) -> Any:
+    return _checked(_ort(subject, "model.onnx", subject.spec.window, []), subject, "model.onnx")
+
+
+def _ort(subject: Subject, graph: str, window: int, states: list[tuple[str, str, list[int]]]) -> Any:
+    from learn_rt._latency import OrtArm
+
+    spec = subject.spec
+    path = str(subject.model.version_folder / graph)
+    return OrtArm(_library(), path, window, spec.n_features, spec.n_outputs, states)
+
+
+def _checked(arm: Any, subject: Subject, graph: str) -> Any:
+    """Return the arm after one window of samples, the last answer to which must be the window's."""
+    stream, n = subject.stream, subject.spec.window
+    for sample in stream.samples[: n - 1]:
+        arm.ask(sample)
+    worst = float(np.abs(arm.ask(stream.samples[n - 1]) - stream.answers[n - 1]).max())
+    if not worst <= stream.tolerance:
+        raise WrongAnswer(f"{graph} through ONNX Runtime's C interface is {worst:.2e} away from model.onnx")
+    return arm
+
+
+def _library() -> str:
+    """Return the path of the shared library in the installed onnxruntime."""
+    import onnxruntime
+
+    capi = Path(onnxruntime.__file__).parent / "capi"
+    found = sorted(capi.glob("libonnxruntime.so*"))
+    if not found:
+        raise FileNotFoundError(f"{capi} holds no libonnxruntime.so: this onnxruntime cannot be called from C++")
+    return str(found[0])

@@ -1,0 +1,90 @@
+"""The place where latency is measured: models copied beside their empty twins, a server, and arms to all of them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from learn_rt.benchmarks.latency import pinning
+from learn_rt.benchmarks.latency.folders import ModelFolder, pair_with_empty, write_untrained_model
+from learn_rt.benchmarks.latency.measure import Turn
+from learn_rt.benchmarks.latency.serving import serving
+from learn_rt.benchmarks.latency.streams import Stream, empty_stream, make_stream
+from learn_rt.spec import Spec
+
+TRANSPORTS = ("inproc", "unix", "grpc")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model that is measured, with its empty twin and what both are fed."""
+
+    model: ModelFolder
+    empty: ModelFolder
+    spec: Spec
+    stream: Stream
+    empty_stream: Stream
+
+
+class Bench:
+    """Opens arms. A context: what it started ends with it.
+
+    Args: models: those to measure, or None for the printer's net with random weights.
+    """
+
+    def __init__(self, models: Sequence[ModelFolder] | None = None) -> None:
+        self._given = models
+        self._stack = ExitStack()
+        self.pinning = pinning.apart()
+
+    def __enter__(self) -> Bench:
+        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="learn-bench-")))
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stack.close()
+
+    @cached_property
+    def subjects(self) -> dict[str, Subject]:
+        """What is measured, by name; copying and exporting the empty twins happens at the first use."""
+        given = self._given
+        if given is None:
+            given = [write_untrained_model(self._folder / "untrained")]
+        return {model.name: self._subject(model) for model in given}
+
+    def open(self, name: str, transport: str) -> tuple[Turn, Turn, str]:
+        """Return two turns, of the model and of its empty twin, and what answers.
+
+        Raises: RuntimeError: the model cannot be loaded or the server does not come up.
+        """
+        from learn_rt import _latency
+
+        subject = self.subjects[name]
+        arms = [self._arm(folder, subject.spec, transport) for folder in (subject.model, subject.empty)]
+        streams = (subject.stream, subject.empty_stream)
+        model, empty = (_latency.Turn(arm, s.samples, s.answers) for arm, s in zip(arms, streams, strict=True))
+        return model, empty, arms[0].what
+
+    def _subject(self, given: ModelFolder) -> Subject:
+        spec = given.spec()
+        stream = make_stream(given.version_folder, spec)
+        model, empty = pair_with_empty(given, self._folder / "models")
+        return Subject(model, empty, spec, stream, empty_stream(stream))
+
+    def _arm(self, folder: ModelFolder, spec: Spec, transport: str) -> Any:
+        from learn_rt import _latency
+
+        if transport == "inproc":
+            return _latency.SessionArm(folder.version_folder, "auto")
+        return _latency.ClientArm(self._addresses[transport], folder.name, False, spec.n_features, spec.n_outputs)
+
+    @cached_property
+    def _addresses(self) -> dict[str, str]:
+        """The server's addresses; it starts at the first use and serves every subject."""
+        assert self.subjects
+        return self._stack.enter_context(serving(self._folder / "models", self._folder / "s.sock", self.pinning.server))

@@ -1,0 +1,79 @@
+"""The models of a repository, and a repository of one's own where each has an empty model beside it."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from learn_rt.spec import Spec
+
+EMPTY_SUFFIX = "-empty"
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """One model: its newest version."""
+
+    name: str
+    version_folder: Path
+
+    def spec(self) -> Spec:
+        """Return its spec.
+
+        Raises: ValueError: spec.json does not hold; OSError: it cannot be read.
+        """
+        return Spec.from_json((self.version_folder / "spec.json").read_bytes())
+
+
+def find_models(repository: Path) -> list[ModelFolder]:
+    """Return the newest version of every model in <repository>/<name>/<version>/spec.json, by name.
+
+    Raises: ValueError: there is none.
+    """
+    newest: dict[str, Path] = {}
+    for spec in repository.glob("*/*/spec.json"):
+        folder, model = spec.parent, spec.parent.parent.name
+        if folder.name.isdecimal() and (model not in newest or int(folder.name) > int(newest[model].name)):
+            newest[model] = folder
+    if not newest:
+        raise ValueError(
+            f"{repository} holds no model: <name>/<version>/spec.json is expected (learn-export writes it)"
+        )
+    return [ModelFolder(name, newest[name]) for name in sorted(newest)]
+
+
+def empty_name(name: str) -> str:
+    """Return the name of a model's empty twin; a name has at most 64 characters."""
+    return name[: 64 - len(EMPTY_SUFFIX)] + EMPTY_SUFFIX
+
+
+def pair_with_empty(model: ModelFolder, repository: Path) -> tuple[ModelFolder, ModelFolder]:
+    """Copy `model` into `repository` and export its empty twin beside it; return both."""
+    from learn_rt.export import export_empty  # brings torch
+
+    there = repository / model.name
+    there.mkdir(parents=True)
+    config = model.version_folder.parent / "config.pbtxt"
+    if config.exists():
+        shutil.copy2(config, there)
+    copy = there / model.version_folder.name
+    shutil.copytree(model.version_folder, copy)
+    twin = export_empty(model.spec(), repository, empty_name(model.name))
+    return ModelFolder(model.name, copy), ModelFolder(empty_name(model.name), twin)
+
+
+def write_untrained_model(repository: Path) -> ModelFolder:
+    """Export the printer's net with seeded random weights; what it learned does not change what it costs."""
+    from learn_rt.export import export_servable
+    from learn_rt.train.core.checkpoint import load_servable
+    from learn_rt.train.printer.untrained import write_untrained
+
+    repository.mkdir(parents=True, exist_ok=True)
+    checkpoint = repository / "untrained.ckpt"
+    write_untrained(checkpoint)
+    try:
+        module, spec, held_out = load_servable(checkpoint)
+    finally:
+        checkpoint.unlink()
+    return ModelFolder(spec.name, export_servable(module, spec, held_out, repository, formats=("onnx",)))

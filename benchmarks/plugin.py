@@ -1,0 +1,160 @@
+"""The pytest plugin: `pytest --benchmark-only --learn-models models/` gates the latency of your own models.
+
+Loaded by every pytest run of the environment, so nothing heavy is imported before a gate is collected.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from learn_rt.benchmarks.latency.baseline import Comparison
+    from learn_rt.benchmarks.latency.bench import Bench
+    from learn_rt.benchmarks.latency.gate import Case, Report
+
+HERE = Path(__file__).parent
+GATES = HERE / "test_latency_gates.py"
+OWN_MODEL = "printer"  # made when the first gate runs; until then only its name is known
+REPORTS: pytest.StashKey[list[Report]] = pytest.StashKey()
+COMPARISONS: pytest.StashKey[list[Comparison]] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer the gates' options."""
+    add = parser.getgroup("learn-rt", "latency gates of learn-rt").addoption
+    add("--learn-models", type=Path, metavar="DIR", help="gate every model of this model repository")
+    add("--learn-budget-us", type=_above_0, metavar="US", help="budget of p50 and p99 (default: the spec's, else 1000)")
+    add("--learn-rate-hz", type=_above_0, metavar="HZ", help="control rate (default: 1 / dt_s of the spec)")
+    add("--learn-seconds", type=_above_0, metavar="S", help="length of a gate (default: until p99 has its samples)")
+    transports = "inproc,unix,grpc"
+    add("--learn-transports", default=transports, metavar="LIST", help=f"with commas (default: {transports})")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the gates collected when models are named, wherever pytest was started."""
+    config.stash[REPORTS], config.stash[COMPARISONS] = [], []
+    if config.getoption("--learn-models") is not None:
+        config.args.append(str(GATES))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make one test of each gate, and of each model for what is measured once a model."""
+    if "learn_case" in metafunc.fixturenames:
+        cases = _cases(metafunc.config)
+        metafunc.parametrize("learn_case", cases, ids=[case.name for case in cases])
+    if "learn_model" in metafunc.fixturenames:
+        metafunc.parametrize("learn_model", _names(metafunc.config))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what the run is not for, instead of reporting it as skipped; and gates that were collected twice."""
+    only = config.getoption("benchmark_only", False)
+    skip = config.getoption("benchmark_skip", False) and not only
+    kept, left_out, seen = [], [], set()
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        is_gate = "learn_case" in fixtures
+        out = "benchmark" in fixtures if skip else only and "benchmark" not in fixtures
+        (left_out if out or (is_gate and item.name in seen) else kept).append(item)
+        if is_gate:
+            seen.add(item.name)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
+
+
+@pytest.fixture(scope="session")
+def learn_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """The place where latency is measured; it ends what it started."""
+    from learn_rt.benchmarks.latency.bench import Bench
+    from learn_rt.benchmarks.latency.folders import find_models
+
+    repository = _repository(request.config)
+    with Bench(None if repository is None else find_models(repository)) as bench:
+        yield bench
+
+
+@pytest.fixture
+def learn_gate(learn_bench: Bench, learn_case: Case, request: pytest.FixtureRequest) -> Callable[[], Report]:
+    """Measures the gate; its figures are shown at the end of the run, whatever the verdict."""
+
+    def measure() -> Report:
+        from learn_rt.benchmarks.latency import gate
+
+        option = request.config.getoption
+        given = [option("--learn-budget-us"), option("--learn-rate-hz"), option("--learn-seconds")]
+        report = gate.run(learn_bench, learn_case, *given)
+        request.config.stash[REPORTS].append(report)
+        return report
+
+    return measure
+
+
+@pytest.fixture
+def learn_comparison(
+    learn_bench: Bench, learn_model: str, request: pytest.FixtureRequest
+) -> Callable[[], list[Comparison]]:
+    """Measures a model's step beside ONNX Runtime's."""
+
+    def measure() -> list[Comparison]:
+        from learn_rt.benchmarks.latency.baseline import compare
+
+        found = compare(learn_bench, learn_model)
+        request.config.stash[COMPARISONS].extend(found)
+        return found
+
+    return measure
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show the raw figures of every gate, the machine's own beside them."""
+    reports, comparisons = config.stash[REPORTS], config.stash[COMPARISONS]
+    if not reports and not comparisons:
+        return
+    from learn_rt.benchmarks.latency import text
+
+    terminalreporter.section("latency gates")
+    for line in [*text.report_lines(reports), *text.comparison_lines(comparisons)]:
+        terminalreporter.write_line(line)
+
+
+def _repository(config: pytest.Config) -> Path | None:
+    """Return the repository to gate: the option's, else what `make demo` left in this project, else none."""
+    named: Path | None = config.getoption("--learn-models")
+    demo = HERE.resolve().parent / "build" / "demo" / "models"
+    return named if named is not None else demo if demo.is_dir() else None
+
+
+def _names(config: pytest.Config) -> list[str]:
+    from learn_rt.benchmarks.latency.folders import find_models
+
+    repository = _repository(config)
+    try:
+        return [OWN_MODEL] if repository is None else [model.name for model in find_models(repository)]
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _cases(config: pytest.Config) -> list[Case]:
+    from learn_rt.benchmarks.latency.gate import cases
+
+    try:
+        return cases(_names(config), config.getoption("--learn-transports").split(","))
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _above_0(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a finite number above 0, got {text!r}")
+    return value
