@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from learn_rt.benchmarks.latency.histogram import Figures as Latency
 from learn_rt.benchmarks.printing.contour import Figures
 from learn_rt.jsonread import read_dataclass
 
@@ -66,18 +67,6 @@ class Parity:
     onnx: float
     torchscript: float
     step: float
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Microseconds; `missed` counts answers after their deadline."""
-
-    p50: float
-    p99: float
-    p999: float
-    max: float
-    n: int
-    missed: int
 
 
 @dataclass(frozen=True)
