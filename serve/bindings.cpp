@@ -1,0 +1,79 @@
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+#include <pybind11/stl/filesystem.h>
+
+#include <memory>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "server.h"
+
+namespace py = pybind11;
+using namespace learn_rt::serve;
+
+namespace {
+
+using Source = std::tuple<std::string, std::int64_t, std::filesystem::path>;
+
+std::unique_ptr<Server> make_server(const std::vector<Source>& sources, const std::vector<std::string>& listen,
+                                    const std::string& backend, std::size_t max_streams, const std::string& version) {
+  std::vector<ModelSource> models;
+  for (const auto& [name, number, folder] : sources) models.push_back({name, number, folder});
+  ServerOptions options;
+  options.listen = listen;
+  options.max_streams = max_streams;
+  options.version = version;
+  return std::make_unique<Server>(Repository::load(models, backend), options);
+}
+
+py::list models(const Server& server) {
+  py::list rows;
+  for (const auto& host : server.repository().hosts()) {
+    py::dict row;
+    row["name"] = host->name();
+    row["version"] = host->version();
+    row["backend"] = host->model().backend();
+    row["choice"] = host->model().choice();
+    rows.append(row);
+  }
+  return rows;
+}
+
+py::list stats(const Server& server) {
+  py::list rows;
+  for (const auto& host : server.repository().hosts()) {
+    const Counters& counters = host->counters();
+    py::dict row;
+    row["model"] = host->name() + "/" + std::to_string(host->version());
+    row["sessions_open"] = counters.sessions_open.load();
+    row["sessions_total"] = counters.sessions_total.load();
+    row["requests"] = counters.requests.load();
+    row["failures"] = counters.failures.load();
+    row["answers"] = counters.answers.load();
+    rows.append(row);
+  }
+  return rows;
+}
+
+void stop(Server& server, double drain_s) {
+  server.stop(std::chrono::milliseconds(static_cast<std::int64_t>(drain_s * 1e3)));
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_serve, m) {
+  m.doc() = "The gRPC server. Python starts and stops it; no Python runs between the socket and the kernel.";
+  const py::call_guard<py::gil_scoped_release> without_gil;
+  py::class_<Server>(m, "Server")
+      .def(py::init(&make_server), py::arg("models"), py::arg("listen"), py::arg("backend") = "auto",
+           py::arg("max_streams") = 256, py::arg("version") = "", without_gil,
+           "Load each (name, version, folder) and serve them; ready when it returns.\n\n"
+           "Raises: ValueError: an address is not one. RuntimeError: which folder or address, and the cause.")
+      .def_property_readonly("addresses", &Server::addresses, "Where it listens, with the ports that were taken.")
+      .def_property_readonly("open_streams", &Server::open_streams)
+      .def("models", &models, "What is served: dicts of name, version, backend and choice (why this backend).")
+      .def("stats", &stats, "What was asked of each model so far; sessions_open is now.")
+      .def("stop", &stop, py::arg("drain_s") = 1.0, without_gil,
+           "Be not ready, give streams `drain_s` seconds to end by themselves, end the others with UNAVAILABLE.");
+}

@@ -1,0 +1,1 @@
+"""The server's command, `learn-serve`: Python finds the models, starts the C++ server and stops it."""

@@ -1,0 +1,159 @@
+"""`learn-serve`: serve a folder of models until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from learn_rt import __version__
+from learn_rt.serve.registry import scan
+
+EXAMPLE = """example:
+  learn-serve models/ --listen unix:/tmp/learn.sock --listen grpc://127.0.0.1:8001
+
+The ready line goes to stdout, logs to stderr. SIGTERM or SIGINT: not ready, drain, end the streams, exit 0.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT. Return 0 when stopped, 1 when it could not start; a usage error exits 2."""
+    stop = StopSignal()
+    args = _parse(argv)
+    try:
+        folders = scan(args.models, args.model)
+        _pin(args.pin)
+        server = _start(args, [(f.name, f.version, f.path) for f in folders])
+    except (ValueError, RuntimeError, OSError) as error:
+        print(f"learn-serve: {_one_line(error)}", file=sys.stderr)
+        return 1
+    try:
+        _say_ready(server, args.json)
+        stop.wait()
+    finally:
+        server.stop(args.drain_s)
+    for row in server.stats():
+        print(
+            f"learn-serve: stopped: {row['model']}: {row['answers']} answers, {row['failures']} failures,"
+            f" {row['sessions_total']} sessions, {row['sessions_open']} open",
+            file=sys.stderr,
+        )
+    return 0
+
+
+class StopSignal:
+    """SIGTERM and SIGINT, from now on, as something to wait for.
+
+    Any thread may get the signal, so the main thread waits for a byte in a pipe and not for a lock.
+    """
+
+    def __init__(self) -> None:
+        self._read, write = os.pipe()
+        os.set_blocking(write, False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+
+    def wait(self) -> None:
+        """Return when a signal has come, also one that came before this call."""
+        os.read(self._read, 1)
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="learn-serve",
+        description="Serve a folder of models over gRPC: learn_rt.v1.Predictor, the Open Inference Protocol, health.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("models", type=Path, help="the repository: a folder of <name>/<version>/")
+    parser.add_argument(
+        "--listen",
+        action="append",
+        metavar="ADDRESS",
+        help="unix:PATH or grpc://HOST:PORT (port 0: any free one); may be repeated; default grpc://127.0.0.1:8001",
+    )
+    parser.add_argument("--model", action="append", default=[], metavar="NAME[/VERSION]", help="default: every model")
+    parser.add_argument(
+        "--backend", default="auto", choices=("auto", "native", "onnxruntime", "torchscript"), help="default auto"
+    )
+    parser.add_argument("--max-streams", type=_positive, default=256, metavar="N", help="open at once; default 256")
+    parser.add_argument(
+        "--drain-s",
+        type=_seconds,
+        default=1.0,
+        metavar="S",
+        help="for streams to end by themselves; default 1",
+    )
+    parser.add_argument("--pin", type=_cpus, metavar="CPU[,CPU]", help="run on these processors only")
+    parser.add_argument("--json", action="store_true", help="the ready line as JSON")
+    args = parser.parse_args(argv)
+    args.listen = args.listen or ["grpc://127.0.0.1:8001"]
+    return args
+
+
+def _start(args: argparse.Namespace, models: list[tuple[str, int, Path]]) -> Any:
+    # Imported late, so that --help and a wrong folder answer at once.
+    from learn_rt._serve import Server
+
+    return Server(models, args.listen, backend=args.backend, max_streams=args.max_streams, version=__version__)
+
+
+def _pin(cpus: set[int] | None) -> None:
+    if cpus is None:
+        return
+    try:
+        os.sched_setaffinity(0, cpus)
+    except OSError as error:
+        have = ", ".join(map(str, sorted(os.sched_getaffinity(0))))
+        raise ValueError(f"--pin {','.join(map(str, cpus))}: {error.strerror}; this process may use {have}") from error
+
+
+def _say_ready(server: Any, as_json: bool) -> None:
+    models = server.models()
+    for m in models:
+        print(f"learn-serve: {m['name']}/{m['version']}: {m['choice']}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({"ready": True, "models": models, "listen": server.addresses}), flush=True)
+        return
+    served = ", ".join(f"{m['name']}/{m['version']} ({m['backend']})" for m in models)
+    print(f"learn-serve: ready: {served} on {', '.join(server.addresses)}", flush=True)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def _positive(text: str) -> int:
+    return _checked(text, int, lambda n: n >= 1, "a whole number of at least 1")
+
+
+def _seconds(text: str) -> float:
+    return _checked(text, float, lambda s: 0 <= s <= 3600, "0 to 3600 seconds")
+
+
+def _cpus(text: str) -> set[int]:
+    return {
+        _checked(part, int, lambda n: 0 <= n < 4096, "processor numbers such as 2 or 2,3") for part in text.split(",")
+    }
+
+
+def _checked(text: str, read: Any, holds: Any, wanted: str) -> Any:
+    try:
+        value = read(text)
+    except ValueError:
+        _refuse(text, wanted)
+    return value if holds(value) else _refuse(text, wanted)
+
+
+def _refuse(text: str, wanted: str) -> NoReturn:
+    raise argparse.ArgumentTypeError(f"must be {wanted}, got {text!r}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+#include "describe.h"
+
+#include <string>
+
+#include "tensors.h"
+
+namespace learn_rt::serve {
+
+void describe(const ModelHost& host, const std::vector<std::int64_t>& versions,
+              inference::ModelMetadataResponse* metadata) {
+  metadata->set_name(host.name());
+  for (const std::int64_t version : versions) metadata->add_versions(std::to_string(version));
+  metadata->set_platform("learn_rt_" + host.model().backend());
+  auto* input = metadata->add_inputs();
+  input->set_name(kInput);
+  input->set_datatype("FP32");
+  input->add_shape(-1);
+  for (const std::int64_t size : window_shape(host.spec())) input->add_shape(size);
+  auto* output = metadata->add_outputs();
+  output->set_name(kOutput);
+  output->set_datatype("FP32");
+  output->add_shape(-1);
+  output->add_shape(static_cast<std::int64_t>(host.spec().n_outputs()));
+  auto& properties = *metadata->mutable_properties();
+  properties["contract_hash"] = host.spec().contract_hash;
+  properties["spec"] = host.spec().json;
+}
+
+void describe(const ModelHost& host, inference::ModelConfig* config) {
+  config->set_name(host.name());
+  config->set_backend("learn_rt_" + host.model().backend());
+  config->set_max_batch_size(static_cast<int>(kMaxBatch));
+  auto* input = config->add_input();
+  input->set_name(kInput);
+  input->set_data_type(inference::TYPE_FP32);
+  for (const std::int64_t size : window_shape(host.spec())) input->add_dims(size);
+  auto* output = config->add_output();
+  output->set_name(kOutput);
+  output->set_data_type(inference::TYPE_FP32);
+  output->add_dims(static_cast<std::int64_t>(host.spec().n_outputs()));
+}
+
+void describe(ModelHost& host, inference::ModelStatistics* statistics) {
+  const Counters& counters = host.counters();
+  statistics->set_name(host.name());
+  statistics->set_version(std::to_string(host.version()));
+  statistics->set_last_inference(static_cast<std::uint64_t>(counters.last_ms.load()));
+  statistics->set_inference_count(counters.answers.load());
+  statistics->set_execution_count(counters.requests.load());
+  auto* stats = statistics->mutable_inference_stats();
+  for (auto* duration : {stats->mutable_success(), stats->mutable_compute_infer()}) {
+    duration->set_count(counters.requests.load());
+    duration->set_ns(counters.compute_ns.load());
+  }
+  stats->mutable_fail()->set_count(counters.failures.load());
+}
+
+}  // namespace learn_rt::serve

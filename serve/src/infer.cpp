@@ -1,0 +1,80 @@
+#include "infer.h"
+
+#include <chrono>
+#include <exception>
+
+#include "status.h"
+#include "tensors.h"
+
+namespace learn_rt::serve {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+grpc::Status infer_windows(ModelHost& host, const inference::ModelInferRequest& request,
+                           inference::ModelInferResponse* response) {
+  const Spec& spec = host.spec();
+  if (spec.kind != Kind::kPointwise && spec.kind != Kind::kWindow) {
+    return {grpc::StatusCode::UNIMPLEMENTED,
+            host.name() + " carries state from sample to sample: send a sequence over ModelStreamInfer"};
+  }
+  InputView input;
+  const grpc::Status read = read_input(request, window_shape(spec), kMaxBatch, &input);
+  if (!read.ok()) return read;
+  head(request, host, response);
+  float* answers = add_output(input.batch, spec.n_outputs(), input.raw, response);
+  const auto start = Clock::now();
+  try {
+    host.model().infer(input.data, input.batch, answers);
+  } catch (const std::exception& error) {
+    return {grpc::StatusCode::INTERNAL, host.name() + ": " + error.what()};
+  }
+  host.counters().answered(input.batch, Clock::now() - start);
+  return grpc::Status::OK;
+}
+
+}  // namespace
+
+grpc::Status read_sequence(const inference::ModelInferRequest& request, SequenceRef* sequence) {
+  using Parameter = inference::InferParameter;
+  for (const auto& [name, value] : request.parameters()) {
+    if (name == "sequence_id") {
+      switch (value.parameter_choice_case()) {
+        case Parameter::kInt64Param:
+          if (value.int64_param() != 0) sequence->id = "i:" + std::to_string(value.int64_param());
+          break;
+        case Parameter::kUint64Param:
+          if (value.uint64_param() != 0) sequence->id = "i:" + std::to_string(value.uint64_param());
+          break;
+        case Parameter::kStringParam:
+          if (value.string_param().size() > 128) return invalid("sequence_id must have at most 128 characters");
+          if (!value.string_param().empty()) sequence->id = "s:" + value.string_param();
+          break;
+        default:
+          return invalid("parameter sequence_id must be an integer or a string");
+      }
+    } else if (name == "sequence_start" || name == "sequence_end") {
+      if (value.parameter_choice_case() != Parameter::kBoolParam) return invalid("parameter " + name + " must be a bool");
+      (name == "sequence_start" ? sequence->start : sequence->end) = value.bool_param();
+    }
+  }
+  return grpc::Status::OK;
+}
+
+void head(const inference::ModelInferRequest& request, const ModelHost& host, inference::ModelInferResponse* response) {
+  response->set_model_name(host.name());
+  response->set_model_version(std::to_string(host.version()));
+  response->set_id(request.id());
+}
+
+grpc::Status infer(const Repository& repository, const inference::ModelInferRequest& request,
+                   inference::ModelInferResponse* response) {
+  std::shared_ptr<ModelHost> host;
+  const grpc::Status found = repository.find(request.model_name(), request.model_version(), &host);
+  if (!found.ok()) return found;
+  const grpc::Status status = infer_windows(*host, request, response);
+  if (!status.ok()) host->counters().failures.fetch_add(1, std::memory_order_relaxed);
+  return status;
+}
+
+}  // namespace learn_rt::serve

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <grpcpp/support/status.h>
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "infer.h"
+#include "repository.h"
+
+namespace learn_rt::serve {
+
+// One ModelStreamInfer without its transport. A request without sequence_id holds whole windows; one with it holds one sample,
+// [1, n_features], of that sequence's session. Sequences belong to their stream and are freed with it. One thread at a time.
+class InferStream {
+ public:
+  static constexpr std::size_t kMaxSequences = 64;  // of one stream, at the same time
+
+  explicit InferStream(std::shared_ptr<const Repository> repository) : repository_(std::move(repository)) {}
+
+  // Always OK: errors go into error_message, and the stream stays open.
+  grpc::Status answer(const inference::ModelInferRequest& request, inference::ModelStreamInferResponse* response);
+  // The work of the last answered session that does not need its next sample.
+  void settle();
+
+ private:
+  grpc::Status answer_any(const inference::ModelInferRequest& request, inference::ModelInferResponse* response);
+  grpc::Status answer_sequence(const inference::ModelInferRequest& request, const SequenceRef& sequence,
+                               inference::ModelInferResponse* response);
+  // The session of the sequence, begun when it starts. Not OK: it was never started, or there are too many.
+  grpc::Status session_of(const std::string& key, bool start, const std::shared_ptr<ModelHost>& host,
+                          HostedSession** session);
+
+  std::shared_ptr<const Repository> repository_;
+  std::unordered_map<std::string, std::unique_ptr<HostedSession>> sequences_;
+  HostedSession* last_ = nullptr;
+};
+
+}  // namespace learn_rt::serve

@@ -1,0 +1,115 @@
+#include "inference_service.h"
+
+#include "describe.h"
+#include "infer.h"
+#include "infer_stream.h"
+#include "status.h"
+#include "stream_reactor.h"
+
+namespace learn_rt::serve {
+namespace {
+
+grpc::ServerUnaryReactor* finish(grpc::CallbackServerContext* context, const grpc::Status& status) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(status);
+  return reactor;
+}
+
+}  // namespace
+
+using Unary = InferenceService::Unary;
+
+Unary* InferenceService::ServerLive(Context* context, const inference::ServerLiveRequest* /*request*/,
+                                    inference::ServerLiveResponse* response) {
+  response->set_live(true);
+  return finish(context, grpc::Status::OK);
+}
+
+Unary* InferenceService::ServerReady(Context* context, const inference::ServerReadyRequest* /*request*/,
+                                     inference::ServerReadyResponse* response) {
+  response->set_ready(gate_.ready());
+  return finish(context, grpc::Status::OK);
+}
+
+Unary* InferenceService::ModelReady(Context* context, const inference::ModelReadyRequest* request,
+                                    inference::ModelReadyResponse* response) {
+  std::shared_ptr<ModelHost> host;
+  const grpc::Status found = repository_->find(request->name(), request->version(), &host);
+  response->set_ready(found.ok() && gate_.ready());
+  return finish(context, found);
+}
+
+Unary* InferenceService::ServerMetadata(Context* context, const inference::ServerMetadataRequest* /*request*/,
+                                        inference::ServerMetadataResponse* response) {
+  response->set_name("learn-rt");
+  response->set_version(server_version_);
+  for (const char* extension : {"sequence", "model_configuration", "statistics"}) response->add_extensions(extension);
+  return finish(context, grpc::Status::OK);
+}
+
+Unary* InferenceService::ModelMetadata(Context* context, const inference::ModelMetadataRequest* request,
+                                       inference::ModelMetadataResponse* response) {
+  std::shared_ptr<ModelHost> host;
+  const grpc::Status found = repository_->find(request->name(), request->version(), &host);
+  if (found.ok()) {
+    std::vector<std::int64_t> versions;
+    for (const auto& other : repository_->hosts()) {
+      if (other->name() == host->name()) versions.push_back(other->version());
+    }
+    describe(*host, versions, response);
+  }
+  return finish(context, found);
+}
+
+Unary* InferenceService::ModelInfer(Context* context, const inference::ModelInferRequest* request,
+                                    inference::ModelInferResponse* response) {
+  if (!gate_.ready()) return finish(context, shutting_down());
+  SequenceRef sequence;
+  if (const grpc::Status read = read_sequence(*request, &sequence); !read.ok()) return finish(context, read);
+  if (!sequence.id.empty()) {
+    return finish(context, invalid("a sequence lives as long as its stream: send it over ModelStreamInfer"));
+  }
+  return finish(context, infer(*repository_, *request, response));
+}
+
+Unary* InferenceService::ModelConfig(Context* context, const inference::ModelConfigRequest* request,
+                                     inference::ModelConfigResponse* response) {
+  std::shared_ptr<ModelHost> host;
+  const grpc::Status found = repository_->find(request->name(), request->version(), &host);
+  if (found.ok()) describe(*host, response->mutable_config());
+  return finish(context, found);
+}
+
+Unary* InferenceService::ModelStatistics(Context* context, const inference::ModelStatisticsRequest* request,
+                                         inference::ModelStatisticsResponse* response) {
+  if (request->name().empty()) {
+    for (const auto& host : repository_->hosts()) describe(*host, response->add_model_stats());
+    return finish(context, grpc::Status::OK);
+  }
+  std::shared_ptr<ModelHost> host;
+  const grpc::Status found = repository_->find(request->name(), request->version(), &host);
+  if (found.ok()) describe(*host, response->add_model_stats());
+  return finish(context, found);
+}
+
+Unary* InferenceService::RepositoryIndex(Context* context, const inference::RepositoryIndexRequest* request,
+                                         inference::RepositoryIndexResponse* response) {
+  const bool ready = gate_.ready();
+  for (const auto& host : repository_->hosts()) {
+    if (request->ready() && !ready) break;
+    auto* model = response->add_models();
+    model->set_name(host->name());
+    model->set_version(std::to_string(host->version()));
+    model->set_state(ready ? "READY" : "UNAVAILABLE");
+    if (!ready) model->set_reason(shutting_down().error_message());
+  }
+  return finish(context, grpc::Status::OK);
+}
+
+grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>*
+InferenceService::ModelStreamInfer(Context* /*context*/) {
+  return StreamReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse, InferStream>::start(
+      gate_, repository_);
+}
+
+}  // namespace learn_rt::serve

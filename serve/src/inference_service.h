@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "gate.h"
+#include "inference.grpc.pb.h"
+#include "repository.h"
+
+namespace learn_rt::serve {
+
+// The Open Inference Protocol on gRPC.
+class InferenceService final : public inference::GRPCInferenceService::CallbackService {
+ public:
+  InferenceService(std::shared_ptr<const Repository> repository, Gate& gate, std::string server_version)
+      : repository_(std::move(repository)), gate_(gate), server_version_(std::move(server_version)) {}
+
+  using Context = grpc::CallbackServerContext;
+  using Unary = grpc::ServerUnaryReactor;
+  Unary* ServerLive(Context*, const inference::ServerLiveRequest*, inference::ServerLiveResponse*) override;
+  Unary* ServerReady(Context*, const inference::ServerReadyRequest*, inference::ServerReadyResponse*) override;
+  Unary* ModelReady(Context*, const inference::ModelReadyRequest*, inference::ModelReadyResponse*) override;
+  Unary* ServerMetadata(Context*, const inference::ServerMetadataRequest*, inference::ServerMetadataResponse*) override;
+  Unary* ModelMetadata(Context*, const inference::ModelMetadataRequest*, inference::ModelMetadataResponse*) override;
+  Unary* ModelInfer(Context*, const inference::ModelInferRequest*, inference::ModelInferResponse*) override;
+  Unary* ModelConfig(Context*, const inference::ModelConfigRequest*, inference::ModelConfigResponse*) override;
+  Unary* ModelStatistics(Context*, const inference::ModelStatisticsRequest*,
+                         inference::ModelStatisticsResponse*) override;
+  Unary* RepositoryIndex(Context*, const inference::RepositoryIndexRequest*,
+                         inference::RepositoryIndexResponse*) override;
+  grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>* ModelStreamInfer(
+      Context*) override;
+
+ private:
+  std::shared_ptr<const Repository> repository_;
+  Gate& gate_;
+  std::string server_version_;
+};
+
+}  // namespace learn_rt::serve

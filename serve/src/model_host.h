@@ -1,0 +1,63 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "learn_rt/model.h"
+
+namespace learn_rt::serve {
+
+// What was asked of one served model. Any thread; each figure is exact, the set of them is not one moment's.
+struct Counters {
+  std::atomic<std::uint64_t> sessions_open{0};   // now
+  std::atomic<std::uint64_t> sessions_total{0};  // since the start
+  std::atomic<std::uint64_t> requests{0};        // answered
+  std::atomic<std::uint64_t> failures{0};        // refused or failed
+  std::atomic<std::uint64_t> answers{0};         // samples and windows answered
+  std::atomic<std::uint64_t> compute_ns{0};      // in answered requests
+  std::atomic<std::int64_t> last_ms{0};          // since 1970
+
+  void answered(std::uint64_t count, std::chrono::nanoseconds took) noexcept;
+};
+
+// One loaded version of a model, under the name it is served by. Immutable but for its counters: any thread.
+class ModelHost {
+ public:
+  ModelHost(std::string name, std::int64_t version, std::shared_ptr<const Model> model)
+      : name_(std::move(name)), version_(version), model_(std::move(model)) {}
+
+  const std::string& name() const noexcept { return name_; }
+  std::int64_t version() const noexcept { return version_; }
+  const Model& model() const noexcept { return *model_; }
+  const Spec& spec() const noexcept { return model_->spec(); }
+  Counters& counters() noexcept { return counters_; }
+
+ private:
+  std::string name_;
+  std::int64_t version_;
+  std::shared_ptr<const Model> model_;
+  Counters counters_;
+};
+
+// A session and the host that it runs on, counted while it lives. One thread at a time.
+class HostedSession {
+ public:
+  // Opens a session, warming up. Throws what the model throws.
+  explicit HostedSession(std::shared_ptr<ModelHost> host);
+  ~HostedSession();
+  HostedSession(const HostedSession&) = delete;
+  HostedSession& operator=(const HostedSession&) = delete;
+
+  ModelHost& host() noexcept { return *host_; }
+  Session& session() noexcept { return *session_; }
+
+ private:
+  std::shared_ptr<ModelHost> host_;
+  std::unique_ptr<Session> session_;
+};
+
+}  // namespace learn_rt::serve

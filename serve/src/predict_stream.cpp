@@ -1,0 +1,125 @@
+#include "predict_stream.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <exception>
+#include <limits>
+#include <string>
+
+#include "status.h"
+
+namespace learn_rt::serve {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// The names of a spec's inputs, for an error message; long lists are cut.
+std::string names(const Spec& spec) {
+  std::string line;
+  for (std::size_t i = 0; i < spec.inputs.size(); ++i) {
+    if (i == 8) return line + ", ...";
+    line += (i == 0 ? "" : ", ") + spec.inputs[i].name;
+  }
+  return line;
+}
+
+}  // namespace
+
+grpc::Status PredictStream::answer(const v1::PredictRequest& request, v1::PredictResponse* response) {
+  const auto arrival = Clock::now();
+  response->Clear();
+  response->set_sequence(request.sequence());
+  response->set_stamp_ns(request.stamp_ns());
+  if (request.has_open()) {
+    if (hosted_) return invalid("a stream is opened once: `open` belongs in its first request only");
+    const grpc::Status opened = open(request.open(), response->mutable_opened());
+    if (!opened.ok()) return opened;
+  } else if (!hosted_) {
+    return invalid("the first request of a stream must carry `open`: the model, its version and its contract_hash");
+  }
+  Counters& counters = hosted_->host().counters();
+  if (const grpc::Status sized = check_size(request); !sized.ok()) {
+    counters.failures.fetch_add(1, std::memory_order_relaxed);
+    return sized;
+  }
+  const int answers = predict(request, response);
+  const auto took = Clock::now() - arrival;
+  if (answers > 0) counters.answered(static_cast<std::uint64_t>(answers), took);
+  constexpr auto kMost = std::numeric_limits<std::uint32_t>::max();
+  response->set_compute_ns(static_cast<std::uint32_t>(std::min<std::int64_t>(took.count(), kMost)));
+  return grpc::Status::OK;
+}
+
+void PredictStream::settle() {
+  if (hosted_) hosted_->session().settle();
+}
+
+grpc::Status PredictStream::open(const v1::Open& open, v1::Opened* opened) {
+  std::shared_ptr<ModelHost> host;
+  if (const grpc::Status found = repository_->find(open.model(), open.version(), &host); !found.ok()) return found;
+  const Spec& spec = host->spec();
+  if (open.contract_hash() != spec.contract_hash) {
+    return {grpc::StatusCode::FAILED_PRECONDITION,
+            "open.contract_hash is '" + open.contract_hash() + "', but " + host->name() + "/" +
+                std::to_string(host->version()) + " has the contract " + spec.contract_hash +
+                ": ask Describe for its spec"};
+  }
+  const auto rest_size = static_cast<std::size_t>(open.rest_size());
+  if (rest_size != 0 && rest_size != spec.n_features()) {
+    return invalid("open.rest must be empty or one sample of " + std::to_string(spec.n_features()) + " values (" +
+                   names(spec) + "), got " + std::to_string(rest_size));
+  }
+  if (!std::all_of(open.rest().begin(), open.rest().end(), [](float x) { return std::isfinite(x); })) {
+    return invalid("open.rest must be finite");
+  }
+  try {
+    hosted_ = std::make_unique<HostedSession>(host);
+  } catch (const std::exception& error) {
+    return {grpc::StatusCode::INTERNAL, host->name() + ": no session: " + error.what()};
+  }
+  hosted_->session().begin(rest_size == 0 ? nullptr : open.rest().data());
+  opened->set_version(host->version());
+  opened->set_backend(host->model().backend());
+  return grpc::Status::OK;
+}
+
+grpc::Status PredictStream::check_size(const v1::PredictRequest& request) const {
+  const auto size = static_cast<std::size_t>(request.samples_size());
+  const std::size_t n_features = hosted_->session().n_features();
+  if (size % n_features != 0) {
+    return invalid("samples must hold a multiple of " + std::to_string(n_features) + " values (" +
+                   names(hosted_->host().spec()) + "), got " + std::to_string(size));
+  }
+  if (size / n_features > static_cast<std::size_t>(kMaxChunk)) {
+    return invalid("a request holds at most " + std::to_string(kMaxChunk) + " samples, got " +
+                   std::to_string(size / n_features) + ": split it");
+  }
+  if (size * sizeof(float) > kMaxMessage) {
+    return {grpc::StatusCode::RESOURCE_EXHAUSTED, "a request holds at most " + std::to_string(kMaxMessage) +
+                                                      " bytes, got " + std::to_string(size * sizeof(float)) +
+                                                      ": split it"};
+  }
+  return grpc::Status::OK;
+}
+
+int PredictStream::predict(const v1::PredictRequest& request, v1::PredictResponse* response) {
+  Session& session = hosted_->session();
+  const auto samples = static_cast<std::size_t>(request.samples_size()) / session.n_features();
+  const std::size_t count = samples + (request.flush() ? session.preview() : 0);
+  if (count == 0) return 0;
+  response->mutable_predictions()->Resize(static_cast<int>(count * session.n_outputs()), 0.0F);
+  response->mutable_flags()->Resize(static_cast<int>(count), 0U);
+  float* answers = response->mutable_predictions()->mutable_data();
+  std::uint32_t* flags = response->mutable_flags()->mutable_data();
+  if (samples == 1) {
+    flags[0] = session.step(request.samples().data(), answers);
+  } else if (samples > 1) {
+    session.run(request.samples().data(), samples, answers, flags);
+  }
+  if (request.flush()) session.flush(answers + samples * session.n_outputs(), flags + samples);
+  if (std::all_of(flags, flags + count, [](std::uint32_t f) { return f == 0; })) response->clear_flags();
+  return static_cast<int>(count);
+}
+
+}  // namespace learn_rt::serve

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <grpcpp/support/status.h>
+
+#include <memory>
+
+#include "learn_rt/v1/predictor.pb.h"
+#include "repository.h"
+
+namespace learn_rt::serve {
+
+// One stream of samples without its transport: a session, and the rules of learn_rt.v1 (proto/learn_rt/v1/predictor.proto).
+// One thread at a time.
+class PredictStream {
+ public:
+  static constexpr int kMaxChunk = 4096;                   // samples in a message
+  static constexpr std::size_t kMaxMessage = 1024 * 1024;  // bytes of samples in a message
+
+  explicit PredictStream(std::shared_ptr<const Repository> repository) : repository_(std::move(repository)) {}
+
+  // Answers one request. Not OK ends the stream: INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, RESOURCE_EXHAUSTED.
+  grpc::Status answer(const v1::PredictRequest& request, v1::PredictResponse* response);
+  // The session's work that does not need the next sample.
+  void settle();
+
+ private:
+  grpc::Status open(const v1::Open& open, v1::Opened* opened);
+  grpc::Status check_size(const v1::PredictRequest& request) const;
+  // Returns the number of answers.
+  int predict(const v1::PredictRequest& request, v1::PredictResponse* response);
+
+  std::shared_ptr<const Repository> repository_;
+  std::unique_ptr<HostedSession> hosted_;
+};
+
+}  // namespace learn_rt::serve

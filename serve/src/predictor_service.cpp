@@ -1,0 +1,31 @@
+#include "predictor_service.h"
+
+#include "predict_stream.h"
+#include "status.h"
+#include "stream_reactor.h"
+
+namespace learn_rt::serve {
+
+grpc::ServerUnaryReactor* PredictorService::Describe(grpc::CallbackServerContext* context,
+                                                     const v1::DescribeRequest* request,
+                                                     v1::DescribeResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  std::shared_ptr<ModelHost> host;
+  const grpc::Status found = repository_->find(request->model(), request->version(), &host);
+  if (found.ok()) {
+    response->set_model(host->name());
+    response->set_version(host->version());
+    response->set_contract_hash(host->spec().contract_hash);
+    response->set_spec_json(host->spec().json);
+    response->set_backend(host->model().backend());
+  }
+  reactor->Finish(gate_.ready() ? found : shutting_down());
+  return reactor;
+}
+
+grpc::ServerBidiReactor<v1::PredictRequest, v1::PredictResponse>* PredictorService::Predict(
+    grpc::CallbackServerContext* /*context*/) {
+  return StreamReactor<v1::PredictRequest, v1::PredictResponse, PredictStream>::start(gate_, repository_);
+}
+
+}  // namespace learn_rt::serve

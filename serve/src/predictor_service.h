@@ -1,0 +1,27 @@
+#pragma once
+
+#include <memory>
+
+#include "gate.h"
+#include "learn_rt/v1/predictor.grpc.pb.h"
+#include "repository.h"
+
+namespace learn_rt::serve {
+
+// learn_rt.v1.Predictor on gRPC.
+class PredictorService final : public v1::Predictor::CallbackService {
+ public:
+  PredictorService(std::shared_ptr<const Repository> repository, Gate& gate)
+      : repository_(std::move(repository)), gate_(gate) {}
+
+  grpc::ServerUnaryReactor* Describe(grpc::CallbackServerContext* context, const v1::DescribeRequest* request,
+                                     v1::DescribeResponse* response) override;
+  grpc::ServerBidiReactor<v1::PredictRequest, v1::PredictResponse>* Predict(
+      grpc::CallbackServerContext* context) override;
+
+ private:
+  std::shared_ptr<const Repository> repository_;
+  Gate& gate_;
+};
+
+}  // namespace learn_rt::serve

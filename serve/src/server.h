@@ -1,0 +1,57 @@
+#pragma once
+
+#include <grpcpp/server.h>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "address.h"
+#include "gate.h"
+#include "health_service.h"
+#include "inference_service.h"
+#include "predictor_service.h"
+#include "repository.h"
+
+namespace learn_rt::serve {
+
+struct ServerOptions {
+  std::vector<std::string> listen;  // see ListenAddress
+  std::size_t max_streams = 256;    // open at the same time, over all connections
+  std::string version;              // of this software, told by ServerMetadata
+};
+
+// The gRPC server: every service on every address. It is ready when the constructor returns.
+class Server {
+ public:
+  // Throws std::invalid_argument (an address is not one) or std::runtime_error (which address cannot be listened on, and why).
+  Server(std::shared_ptr<Repository> repository, const ServerOptions& options);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Where it listens, with the ports that were taken.
+  const std::vector<std::string>& addresses() const noexcept { return bound_; }
+  const Repository& repository() const noexcept { return *repository_; }
+  std::size_t open_streams() const { return gate_.inside(); }
+
+  // Not ready; then streams have `drain` to end by themselves; then the others end with UNAVAILABLE, and the sockets go.
+  // Once; later calls do nothing.
+  void stop(std::chrono::milliseconds drain);
+
+ private:
+  void listen(const std::vector<ListenAddress>& addresses);
+
+  std::shared_ptr<Repository> repository_;
+  Gate gate_;
+  PredictorService predictor_;
+  InferenceService inference_;
+  HealthService health_;
+  std::vector<ListenAddress> addresses_;
+  std::vector<std::string> bound_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace learn_rt::serve

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <grpcpp/support/server_callback.h>
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "gate.h"
+
+namespace learn_rt::serve {
+
+// One bidirectional stream on gRPC's callback API: read, answer, write, settle, read again. `Exchange` is the stream without
+// its transport:
+//   grpc::Status answer(const Request&, Response*)   the critical path; not OK ends the stream
+//   void settle()                                    work that may wait until the answer is handed over
+//
+// The inference runs inline on the stream's own event. The next sample is read only when the work on this one and its write
+// are both done, so there is one write in flight, one thread at a time in the exchange, and one answer a request, in order.
+template <class Request, class Response, class Exchange>
+class StreamReactor final : public grpc::ServerBidiReactor<Request, Response>, public OpenStream {
+ public:
+  // The reactor of a new call; it owns itself until the call is done.
+  template <class... Args>
+  static grpc::ServerBidiReactor<Request, Response>* start(Gate& gate, Args&&... args) {
+    auto reactor = std::make_shared<StreamReactor>(gate, std::forward<Args>(args)...);
+    reactor->self_ = reactor;
+    const grpc::Status admitted = gate.admit(reactor);
+    admitted.ok() ? reactor->read() : reactor->end(admitted);
+    return reactor.get();
+  }
+
+  template <class... Args>
+  explicit StreamReactor(Gate& gate, Args&&... args) : gate_(gate), exchange_(std::forward<Args>(args)...) {}
+
+  void end(const grpc::Status& status) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (finished_ || ending_) return;
+    ending_ = status;
+    if (!writing_) finish();
+  }
+
+ private:
+  void OnReadDone(bool ok) override {
+    if (!ok) return end(grpc::Status::OK);  // the client is through, or gone
+    const grpc::Status status = exchange_.answer(request_, &response_);
+    if (!status.ok()) return end(status);
+    if (!write()) return;
+    exchange_.settle();
+    one_done();
+  }
+
+  void OnWriteDone(bool /*ok*/) override {  // a broken stream shows in the next read
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      writing_ = false;
+      if (ending_) finish();
+    }
+    one_done();
+  }
+
+  void OnDone() override {
+    const std::shared_ptr<StreamReactor> self = std::move(self_);
+    gate_.leave(this);
+  }
+
+  // False when the stream has been ended.
+  bool write() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (ending_) return false;
+    writing_ = true;
+    to_do_ = 2;
+    this->StartWrite(&response_);
+    return true;
+  }
+
+  // The write and the settling end in either order, on different threads.
+  void one_done() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (--to_do_ == 0 && !ending_) this->StartRead(&request_);
+  }
+
+  void read() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!ending_) this->StartRead(&request_);
+  }
+
+  void finish() {  // mutex_ held
+    if (finished_) return;
+    finished_ = true;
+    this->Finish(*ending_);
+  }
+
+  Gate& gate_;
+  Exchange exchange_;
+  Request request_;
+  Response response_;
+  std::mutex mutex_;  // guards what follows and every call into gRPC: another thread may end the stream at any moment
+  std::optional<grpc::Status> ending_;
+  bool finished_ = false;
+  bool writing_ = false;
+  int to_do_ = 0;
+  std::shared_ptr<StreamReactor> self_;
+};
+
+}  // namespace learn_rt::serve
