@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from learn_rt.export.names import sample_shape
 from learn_rt.spec import Kind, Spec
 from learn_rt.train.core.servable import Servable
 
@@ -69,11 +70,6 @@ def check_module(baked: Servable, spec: Spec) -> None:
         raise ValueError(
             f"step must return (answer, next states) of {[(s.name, s.shape) for s in baked.states()]}, got {got}"
         )
-
-
-def sample_shape(spec: Spec) -> tuple[int, ...]:
-    """Return the shape of what one answer is made from, without the batch axis."""
-    return (spec.n_features,) if spec.kind is Kind.POINTWISE else (spec.window, spec.n_features)
 
 
 def zero_states(module: Servable, batch: int) -> list[torch.Tensor]:

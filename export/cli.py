@@ -8,10 +8,11 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
+from learn_rt.export.names import check_name, check_version
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from learn_rt.export.pipeline import Row
 
 EPILOG = "example: learn-export runs/printer/best.pt --format all --out models/"
@@ -28,8 +29,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", type=int, metavar="N", help="the version's number (default: the next)")
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
     options = parser.parse_args(argv)
+    try:
+        if options.name is not None:
+            check_name(options.name)
+        if options.version is not None:
+            check_version(options.version)
+    except ValueError as error:
+        parser.error(str(error))
 
-    # torch takes seconds to import: --help does not wait for it.
+    try:
+        return _export(options)
+    except ModuleNotFoundError as error:
+        print(f"learn-export: needs {error.name}: pip install 'learn-rt[train,export]'", file=sys.stderr)
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f"learn-export: {str(error).strip().splitlines()[0]}", file=sys.stderr)
+    return 1
+
+
+def _export(options: argparse.Namespace) -> int:
+    # On use: --help and a mistyped option do not wait seconds for torch.
+    from rich.console import Console
+
     from learn_rt.export.formats import ALL
     from learn_rt.export.pipeline import ParityError, export
     from learn_rt.train.core.checkpoint import load_servable
@@ -48,11 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 formats=ALL if options.format == "all" else (options.format,),
                 say=status.update,
             )
-    except (ValueError, OSError) as error:
-        if isinstance(error, ParityError):
-            log.print(_table(error.rows))
-        print(f"learn-export: {error}", file=sys.stderr)
-        return 1
+    except ParityError as error:
+        log.print(_table(error.rows))
+        raise
     if options.json:
         print(json.dumps(report.to_dict(), indent=2))
         return 0
@@ -64,6 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _table(rows: Sequence[Row]) -> Table:
     """Return the rows as a table; errors in the outputs' units."""
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False)
     for heading in ("format", "file", "bytes", "max error", "bound", "p50 us", "p99 us"):
         table.add_column(heading, justify="left" if heading in ("format", "file") else "right", no_wrap=True)

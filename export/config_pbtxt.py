@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from learn_rt.export.bake import sample_shape
+from learn_rt.export.names import sample_shape
 from learn_rt.spec import Spec
 
 MAX_BATCH_SIZE = 1024

@@ -1,9 +1,8 @@
 """The model folder on disk: versions appear whole or not at all, and the files of one never change.
 
 <repo>/<name>/config.pbtxt and <repo>/<name>/<version>/{..., SHA256SUMS}. Files are staged in <repo>/<name>/.tmp-*,
-synced, and the folder is moved to its number in one rename. Adding a file to a version moves the file in first and then
-a longer SHA256SUMS over the old one; readers go by SHA256SUMS, so they see the version as it was or as it is. One
-exporter at a time holds <repo>/<name>/.lock.
+synced, and the folder is moved to its number in one rename. A format is added to a version by swapping its folder with
+a staged one that holds the same files and the new one. One exporter at a time holds <repo>/<name>/.lock.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -19,31 +17,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from learn_rt.export.config_pbtxt import check_config, config_pbtxt
+from learn_rt.export.exchange import exchange
 from learn_rt.spec import Spec
 
 SUMS = "SHA256SUMS"
-MAX_VERSION = 10**9
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-
-
-def check_name(name: str) -> str:
-    """Return `name`.
-
-    Raises: ValueError: it is not 1 to 64 ASCII letters, digits, '-' or '_', the first a letter or digit.
-    """
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"name must be 1 to 64 letters, digits, '-' or '_', a letter or digit first, got {name!r}")
-    return name
-
-
-def check_version(version: int) -> int:
-    """Return `version`.
-
-    Raises: ValueError: it is not 1 to MAX_VERSION.
-    """
-    if not 1 <= version <= MAX_VERSION:
-        raise ValueError(f"version must be 1 to {MAX_VERSION}, got {version}")
-    return version
 
 
 def versions(model: Path) -> list[int]:
@@ -109,19 +86,34 @@ def publish(stage: Path, version: int, spec: Spec) -> Path:
 
 
 def add(stage: Path, target: Path) -> list[str]:
-    """Move the staged files that `target`'s SHA256SUMS does not name into it; return their names."""
+    """Add the staged files that the version folder `target` lacks; return their names.
+
+    Raises: OSError: the file system cannot swap two folders; ValueError: the folder is not as its SHA256SUMS says.
+    """
     sums = read_sums(target)
     new = [p.name for p in sorted(stage.iterdir()) if p.name not in sums]
     if not new:
         return []
-    _write(stage / SUMS, _sums_text(sums | {name: _sha256(stage / name) for name in new}))
+    for name in sums:
+        (stage / name).unlink(missing_ok=True)
+        _link(target / name, stage / name)
+    sums |= {name: _sha256(stage / name) for name in new}
+    _write(stage / SUMS, _sums_text(sums))
     for name in new:
         _sync(stage / name)
-        (stage / name).replace(target / name)
-    _sync(target)
-    (stage / SUMS).replace(target / SUMS)
-    _sync(target)
+    _sync(stage)
+    exchange(stage, target)
+    _sync(target.parent)
     return new
+
+
+def _link(there: Path, here: Path) -> None:
+    """Give a file a second name; a copy where links to another's files are not allowed."""
+    try:
+        here.hardlink_to(there)
+    except OSError:
+        shutil.copyfile(there, here)
+        _sync(here)
 
 
 def _put_config(stage: Path, spec: Spec) -> None:

@@ -13,7 +13,8 @@ import onnx
 import torch
 from torch import nn
 
-from learn_rt.export.bake import EXAMPLE_BATCH, sample_shape, zero_states
+from learn_rt.export.bake import EXAMPLE_BATCH, zero_states
+from learn_rt.export.names import sample_shape
 from learn_rt.export.step_graph import StepGraph, input_names, output_names
 from learn_rt.spec import Spec
 from learn_rt.train.core.servable import Servable
@@ -70,6 +71,7 @@ def _write(
     except torch.onnx.errors.OnnxExporterError as error:
         cause = str(error.__cause__ or error).strip().splitlines()[0]
         raise ValueError(f"{path.name}: torch's exporter cannot write this module: {cause}") from error
+    assert program is not None  # the dynamo exporter always returns one
     model = program.model_proto
     _strip(model)
     model.metadata_props.append(onnx.StringStringEntryProto(key=SPEC_KEY, value=spec.to_json()))

@@ -17,6 +17,7 @@ from learn_rt.export.complete import complete
 from learn_rt.export.formats import ALL, Artifact, artifacts
 from learn_rt.export.golden import write_golden
 from learn_rt.export.latency import latency_us, one_thread
+from learn_rt.export.names import check_name, check_version
 from learn_rt.export.parity import Truth, max_error, truth
 from learn_rt.spec import Spec
 from learn_rt.train.core.servable import Servable
@@ -87,10 +88,10 @@ def export(
         say: told what is being done.
     Raises: ParityError: a file exceeds the tolerance; ValueError: arguments, module and spec do not fit; OSError.
     """
-    name = folder.check_name(spec.name if name is None else name)
+    name = check_name(spec.name if name is None else name)
     wanted = artifacts(formats, spec)
     if version is not None:
-        folder.check_version(version)
+        check_version(version)
     baked = bake(module)
     check_module(baked, spec)
     samples = check_held_out(held_out, spec)

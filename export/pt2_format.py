@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from learn_rt.export.bake import EXAMPLE_BATCH, sample_shape
+from learn_rt.export.bake import EXAMPLE_BATCH
+from learn_rt.export.names import sample_shape
 from learn_rt.spec import Spec
 from learn_rt.train.core.servable import Servable
 

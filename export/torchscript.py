@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from learn_rt.export.bake import EXAMPLE_BATCH, sample_shape
+from learn_rt.export.bake import EXAMPLE_BATCH
+from learn_rt.export.names import sample_shape
 from learn_rt.spec import Spec
 from learn_rt.train.core.servable import Servable
 
@@ -26,10 +27,12 @@ def write_torchscript(baked: Servable, spec: Spec, path: Path) -> None:
     """
     example = torch.zeros(EXAMPLE_BATCH, *sample_shape(spec))
     with _deprecated(), torch.no_grad():
-        try:
+        with warnings.catch_warnings(record=True) as caught:
             traced = torch.jit.trace(baked, (example,), check_trace=False)  # parity is checked on real samples
-        except torch.jit.TracerWarning as warning:
-            raise ValueError(f"forward cannot be traced: {str(warning).splitlines()[0]}") from None
+        for warning in caught:
+            if issubclass(warning.category, torch.jit.TracerWarning):
+                raise ValueError(f"forward cannot be traced: {str(warning.message).splitlines()[0]}")
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
         # Saved before any optimization and unfrozen: a frozen file has no buffers left. Loaders freeze.
         torch.jit.save(traced, str(path))
 
@@ -53,9 +56,9 @@ def named_buffers(path: Path) -> dict[str, Tensor]:
 
 @contextmanager
 def _deprecated() -> Iterator[None]:
-    """Let the known deprecation pass (DeprecationWarning, from 2.14 FutureWarning); a tracer's warning is an error."""
+    """Let the known deprecation pass: DeprecationWarning, from 2.14 on FutureWarning."""
     with warnings.catch_warnings():
-        warnings.simplefilter("error", torch.jit.TracerWarning)
+        warnings.simplefilter("always", torch.jit.TracerWarning)
         # torch's own layers compare shapes, which a trace may take for constants.
         warnings.filterwarnings("ignore", category=torch.jit.TracerWarning, module=r"torch\.nn\.modules\.")
         for category in (DeprecationWarning, FutureWarning):

@@ -1,0 +1,76 @@
+"""model.pt and model.pt2, loaded as programs load them that have torch and nothing of ours."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import learn_rt.export
+from learn_rt.export import torchscript
+from learn_rt.spec import Kind, Signal, Spec, State
+from learn_rt.train.core.servable import Servable
+
+LOAD = """
+import sys, warnings
+sys.modules["learn_rt"] = None  # an import of it fails
+warnings.simplefilter("ignore")
+import numpy as np, torch
+golden = np.load(sys.argv[2])
+if sys.argv[1].endswith(".pt"):
+    module = torch.jit.load(sys.argv[1])
+else:
+    module = torch.export.load(sys.argv[1]).module()
+for batch in (1, 2, 7):
+    with torch.no_grad():
+        y = module(torch.from_numpy(golden["x"][:batch])).numpy()
+    assert y.shape == (batch, 2), y.shape
+    assert np.abs(y - golden["y"][:batch]).max() <= float(sys.argv[3])
+"""
+
+
+@pytest.mark.parametrize("file", ["model.pt", "model.pt2"])
+def test_the_file_answers_the_golden_samples_where_learn_rt_is_not_installed(version, file):
+    tolerance = Spec.from_json((version / "spec.json").read_bytes()).tolerance
+    command = [sys.executable, "-c", LOAD, version / file, version / "golden.npz", str(tolerance)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_normalization_is_in_the_torchscript_file_as_buffers_by_name(trained, version):
+    buffers = torchscript.named_buffers(version / "model.pt")
+    assert set(buffers) == {"mean", "std", "target_std"}
+    for name, buffer in buffers.items():
+        assert torch.equal(buffer, trained.module.get_buffer(name))
+
+
+class Branch(Servable):
+    """A pointwise model that looks at its data to choose its way."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x if x.sum() > 0 else -x
+
+    def states(self) -> tuple[State, ...]:
+        return ()
+
+    def step(self, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        return (self.forward(x),)
+
+
+def test_a_module_that_a_trace_would_get_wrong_is_refused(tmp_path):
+    spec = Spec("branch", Kind.POINTWISE, 0.01, (Signal("a", "m"),), (Signal("y", "m"),))
+    with pytest.raises(ValueError, match="cannot be traced"):
+        learn_rt.export.export(Branch(), spec, np.ones((4, 1)), tmp_path / "models", formats=("torchscript",))
+    assert not (tmp_path / "models").exists()
+
+
+def test_torch_jit_is_called_in_one_file_only():
+    package = Path(learn_rt.export.__file__).parent.parent
+    rooms = [package / "export", package / "train"]
+    callers = [f for room in rooms for f in room.rglob("*.py") if "torch.jit." in f.read_text()]
+    assert [f.name for f in callers] == ["torchscript.py"]
