@@ -1,4 +1,4 @@
-"""The corrector: a linear path over the window beside a recurrent net, with its statistics inside."""
+"""The corrector: fitted filters over the window beside a recurrent net, with their statistics inside."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from learn_rt.spec import Scope, State
 from learn_rt.train.core.servable import Servable
 
 X, Y, Z, VX, VY = range(5)  # a raw sample: position [mm] and velocity [mm/s] of the planned path
+N_SIGNALS = 6  # a step of the filters: velocity, increment and direction of both axes
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,10 @@ class OffsetNetConfig:
     steps: int = 48
     preview: int = 24  # ticks: the answer is for the sample that many before the newest
     dt_s: float = 0.002
+    degree: int = 2  # of the polynomial in an axis' position by which its filter changes over the bed
+    direction_mm_s: float = 0.1  # the direction of motion is tanh(velocity / this): friction's sign, without its jump
+    centre_mm: float = 110.0  # of the bed, and
+    reach_mm: float = 110.0  # half its size: the polynomial runs in (position - centre) / reach
     front_size: int = 32
     hidden_size: int = 56
     num_layers: int = 2
@@ -28,26 +33,34 @@ class OffsetNetConfig:
     # Path over the window, |dx| + |dy| summed [mm], from which the net counts in full; at rest it counts nothing.
     gate_mm: float = 0.05
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.preview < self.steps:
+            raise ValueError(f"net.preview must be at least 1 and below net.steps ({self.steps}), got {self.preview}")
+
 
 class OffsetNet(Servable):
     """Command offsets (offset_x, offset_y) [mm] from the planned path, exactly zero for a standing window.
 
-    Each step of the window sees velocities and position increments (sampled velocity alone loses what happens between
-    two samples). The linear path sees them over the whole window and does what is linear in the plant. The net also
-    sees absolute position and height; a gate that the path's length opens makes it zero at rest.
+    Filters over the window see velocities, position increments (sampled velocity alone loses what happens between two
+    samples) and the directions of motion; they change with the axis' position as a polynomial. A least-squares fit sets
+    them: they do what is linear in the plan, in the sign of the motion and in its place. The recurrent net beside them
+    sees the same, the absolute position and the height, and learns what is left; a gate that the path's length opens
+    makes it zero at rest.
     """
 
     def __init__(self, config: OffsetNetConfig) -> None:
         super().__init__()
         self.config = config
-        n = 7  # vx, vy, dx/dt, dy/dt, x, y, z
+        n = N_SIGNALS + 3  # and x, y, z
         self.mean: Tensor
         self.std: Tensor
         self.target_std: Tensor
         self.register_buffer("mean", torch.zeros(n))
         self.register_buffer("std", torch.ones(n))
         self.register_buffer("target_std", torch.ones(2))
-        self.linear = nn.Linear(4 * config.steps, 2, bias=False)
+        # Rows: the coefficients of x by rising degree, then those of y.
+        self.filters = nn.Linear(N_SIGNALS * config.steps, 2 * (config.degree + 1), bias=False)
+        self.filters.requires_grad_(False)
         self.front = nn.Linear(n, config.front_size)
         self.norm = nn.LayerNorm(config.front_size)
         self.lstm = nn.LSTM(
@@ -61,17 +74,10 @@ class OffsetNet(Servable):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return offsets (batch, 2) [mm] for raw windows (batch, steps + 1, 5)."""
-        velocity, increment = x[:, 1:, VX:], x[:, 1:, :Z] - x[:, :-1, :Z]
-        hidden, _ = self.lstm(self._front(velocity, increment, x[:, 1:, :VX]))
-        linear = F.linear(torch.cat([velocity, increment], -1).flatten(1), self.linear.weight)
-        return linear + self._gate(increment.abs().sum((1, 2))) * self._head(hidden[:, -1])
-
-    def rounding(self, x: Tensor) -> Tensor:
-        """Return the bound (batch,) [mm] of what float32 costs the linear path."""
-        increment = x[:, 1:, :Z] - x[:, :-1, :Z]
-        terms = torch.cat([x[:, 1:, VX:], increment], -1).flatten(1).abs()
-        n_terms, eps = terms.shape[1], torch.finfo(torch.float32).eps
-        return 2.0 * n_terms * eps * F.linear(terms, self.linear.weight.abs()).amax(1)
+        signals = self.signals(x[:, 1:], x[:, :-1])
+        hidden = self.recur(signals, x[:, 1:, :VX])[:, -1]
+        filtered = self._at(F.linear(signals.flatten(1), self.filters.weight), x[:, -1 - self.config.preview])
+        return filtered + self.gate(_way(signals).sum(1)) * self.learned(hidden)
 
     def states(self) -> tuple[State, ...]:
         """Return the states of one step: shared by all lanes `tail`, the rest a lane's own."""
@@ -86,31 +92,78 @@ class OffsetNet(Servable):
         in the tail is kept apart from what needs the new sample, so that it can be done before the sample comes.
         """
         tail, started, *cells = states
-        increment, velocity = x[:, :Z] - tail[:, -1, :Z], x[:, VX:]
-        hidden = self._front(velocity, increment, x[:, :VX])
+        past = self.signals(tail[:, 1:], tail[:, :-1])
+        signals = self.signals(x, tail[:, -1])
+        hidden = self._front(signals, x[:, :VX])
         following: list[Tensor] = []
         for layer in range(self.config.num_layers):
             h, c = self._cell(layer, hidden, cells[2 * layer], cells[2 * layer + 1], started)
             following += [h, c]
             hidden = h
-        past_velocity, past_increment = tail[:, 1:, VX:], tail[:, 1:, :Z] - tail[:, :-1, :Z]
-        weight = self.linear.weight
-        linear = F.linear(torch.cat([past_velocity, past_increment], -1).flatten(1), weight[:, :-4])
-        linear = linear + F.linear(torch.cat([velocity, increment], -1), weight[:, -4:])
-        path = past_increment.abs().sum((1, 2)) + increment.abs().sum(1)
-        answer = linear + self._gate(path) * self._head(hidden)
+        weight, place = self.filters.weight, tail[:, -self.config.preview]
+        early = self._at(F.linear(past.flatten(1), weight[:, :-N_SIGNALS]), place)
+        filtered = early + self._at(F.linear(signals, weight[:, -N_SIGNALS:]), place)
+        answer = filtered + self.gate(_way(past).sum(1) + _way(signals)) * self.learned(hidden)
         tail = torch.cat([tail[:, 1:], x.unsqueeze(1)], 1)
         return (answer, tail, torch.ones_like(started), *following)
 
-    def _front(self, velocity: Tensor, increment: Tensor, position: Tensor) -> Tensor:
-        features = torch.cat([velocity, increment * (1.0 / self.config.dt_s), position], -1)
-        return torch.relu(self.norm(self.front((features - self.mean) / self.std)))
+    def rounding(self, x: Tensor) -> Tensor:
+        """Return the bound (batch,) [mm] of what float32 costs the filters."""
+        terms = self.signals(x[:, 1:], x[:, :-1]).flatten(1).abs()
+        n_terms, eps = terms.shape[1], torch.finfo(torch.float32).eps
+        sizes = F.linear(terms, self.filters.weight.abs()).unflatten(1, (2, -1))
+        place = self._place(x[:, -1 - self.config.preview]).abs()
+        return 2.0 * n_terms * eps * sum(sizes[:, :, d] * place**d for d in range(sizes.shape[2])).amax(1)
 
-    def _head(self, hidden: Tensor) -> Tensor:
+    @torch.no_grad()
+    def normalize(self, samples: Tensor) -> None:
+        """Set the statistics of the net's inputs from raw samples (n, 5).
+
+        Velocities and increments share one scale, so that both axes and both ways are alike; directions have none.
+        """
+        speed = samples[:, VX:].square().mean().sqrt() + 1e-3
+        place, spread = samples[:, :VX].mean(0), samples[:, :VX].std(0) + 1e-3
+        self.mean.copy_(torch.cat([torch.zeros(N_SIGNALS), place]))
+        self.std.copy_(torch.cat([speed.expand(4), torch.ones(2), spread]))
+
+    def signals(self, x: Tensor, before: Tensor) -> Tensor:
+        """Return what a step sees (..., 6): velocity, increment / dt [mm/s] and direction of x and y.
+
+        Args: x, before: (..., 5) raw samples and those one tick earlier.
+        """
+        velocity = x[..., VX:]
+        increment = (x[..., :Z] - before[..., :Z]) * (1.0 / self.config.dt_s)
+        direction = torch.tanh(velocity * (1.0 / self.config.direction_mm_s))
+        return torch.cat([velocity, increment, direction], -1)
+
+    def recur(self, signals: Tensor, position: Tensor) -> Tensor:
+        """Return the recurrent net's last layer (batch, n, hidden) after each of n steps from zero state."""
+        hidden: Tensor = self.lstm(self._front(signals, position))[0]
+        return hidden
+
+    def learned(self, hidden: Tensor) -> Tensor:
+        """Return the net's share of the offsets [mm]."""
         return self.head(hidden) * self.target_std
 
-    def _gate(self, path: Tensor) -> Tensor:
-        return torch.clamp(path * (1.0 / self.config.gate_mm), max=1.0).unsqueeze(-1)
+    def gate(self, way: Tensor) -> Tensor:
+        """Return 0 at rest to 1 (..., 1) for the path over the window (...), |dx| + |dy| summed, over dt [mm/s]."""
+        return torch.clamp(way * (self.config.dt_s / self.config.gate_mm), max=1.0).unsqueeze(-1)
+
+    def _front(self, signals: Tensor, position: Tensor) -> Tensor:
+        features = torch.cat([signals, position], -1)
+        return torch.relu(self.norm(self.front((features - self.mean) / self.std)))
+
+    def _place(self, sample: Tensor) -> Tensor:
+        return (sample[:, :Z] - self.config.centre_mm) * (1.0 / self.config.reach_mm)
+
+    def _at(self, coefficients: Tensor, sample: Tensor) -> Tensor:
+        """Return the polynomials (batch, 2) at the position of a raw sample (batch, 5), by Horner's rule."""
+        place, n = self._place(sample), self.config.degree + 1
+        rows = [torch.cat([coefficients[:, d : d + 1], coefficients[:, n + d : n + d + 1]], 1) for d in range(n)]
+        value = rows[-1]
+        for row in reversed(rows[:-1]):
+            value = value * place + row
+        return value
 
     def _cell(self, layer: int, x: Tensor, h: Tensor, c: Tensor, started: Tensor) -> tuple[Tensor, Tensor]:
         """One LSTM cell, written out so that the recurrent half is a node of its own in the step graph."""
@@ -119,3 +172,8 @@ class OffsetNet(Servable):
         i, f, g, o = (F.linear(x, w["weight_ih"]) + recurrent).chunk(4, 1)
         c = (torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)) * started
         return torch.sigmoid(o) * torch.tanh(c), c
+
+
+def _way(signals: Tensor) -> Tensor:
+    """Return |dx| + |dy| over dt [mm/s] of each step (..., 6)."""
+    return signals[..., 2:4].abs().sum(-1)

@@ -24,12 +24,9 @@ def write_untrained(path: Path, net: OffsetNetConfig | None = None, seed: int = 
         module = OffsetNet(net)
     samples = windows.reshape(-1, 5)
     with torch.no_grad():
-        # Velocities [mm/s] come twice, sampled and from increments.
-        order = [3, 4, 3, 4, 0, 1, 2]
-        module.mean.copy_(torch.from_numpy(samples.mean(0)[order]))
-        module.std.copy_(torch.from_numpy(samples.std(0)[order] + 1e-3))
+        module.normalize(torch.from_numpy(samples))
         module.target_std.fill_(0.02)  # mm
-        module.linear.weight.mul_(1e-3)  # mm per mm/s and per mm
+        module.filters.weight.mul_(1e-3)  # mm per mm/s
     limits = Limits(220.0, 220.0, 250.0, 500.0, Envelope(0.5, 50.0, 10_000.0))
     spec = offset_spec(module, limits, trained_ranges(samples), {"seed": seed, "trained": False})
     checkpoint.save(
