@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,16 +20,21 @@ from learn_rt.benchmarks.printing.shapers import SHAPERS
 Array = NDArray[np.float64]
 Pair = tuple[Axis, Axis]
 NEAR = np.log(2.0)  # constants are looked for from half to twice where the search starts
+CREEP_MM_S = 0.5  # below it the direction of friction fades
 EVALUATIONS = 60  # prints of the tuning stretches a method may ask for; more change the contour error by under 2%
 
 
 @dataclass(frozen=True)
 class Baselines:
-    """Tuned methods. `shapers`: by name the resonance that each is made for; `inverse`: its two constants an axis."""
+    """Tuned methods. `shapers`: by name the resonance that each is made for; `inverse`: its two constants an axis.
+
+    `friction` is not linear: the inverse with a third constant, how far [mm] dry friction holds the axis back.
+    """
 
     shapers: dict[str, Pair]
     inverse: Pair
     filter: LinearFilter
+    friction: tuple[Pair, tuple[float, float]] | None = None
 
     def print(self, method: str, printer: Printer, stretch: Stretch) -> Array:
         """Return where the nozzle was at the ticks (k, 2) [mm] under a method's name, `planned` included."""
@@ -36,6 +42,8 @@ class Baselines:
             return printer.print(stretch, command=shaped(method, self.shapers[method], stretch))
         if method == "inverse":
             return printer.print(stretch, offsets=inverted(self.inverse, stretch))
+        if method == "friction" and self.friction:
+            return printer.print(stretch, offsets=inverted(self.friction[0], stretch, self.friction[1]))
         if method == "filter":
             return printer.print(stretch, offsets=self.filter.offsets(stretch.samples))
         if method != "planned":
@@ -51,23 +59,33 @@ class Baselines:
         }
 
 
-def tune(printer: Printer, stretches: Sequence[Stretch], filter: LinearFilter) -> Baselines:
+def tune(printer: Printer, stretches: Sequence[Stretch], filter: LinearFilter, *, friction: bool = False) -> Baselines:
     """Return each method at its best on `stretches`: with the constants that leave the smallest contour error.
 
-    The search starts from the constants identified from an uncorrected print of them, and from the machine's own.
+    The search starts from the constants identified from an uncorrected print of them, or from the machine's own, what
+    is better. Args: friction: tune that method too, where there is any.
     """
-    own = axes_of(printer)
-    found = identified(printer, stretches)
+    start = (axes_of(printer), identified(printer, stretches))
 
-    def best(make: Callable[[Pair, Stretch], Array], key: str) -> Pair:
+    def best(command: Callable[[Pair, Stretch], dict[str, Array]]) -> Pair:
         def cost(pair: Pair) -> float:
-            prints = [printer.print(s, **{key: make(pair, s)}) for s in stretches]
-            return score(prints, stretches).contour_rms_um
+            return score([printer.print(s, **command(pair, s)) for s in stretches], stretches).contour_rms_um
 
-        return _search(cost, min((own, found), key=cost))
+        return _search(cost, min(start, key=cost))
 
-    shapers = {name: best(lambda pair, s, name=name: shaped(name, pair, s), "command") for name in SHAPERS}  # type: ignore[misc]
-    return Baselines(shapers, best(inverted, "offsets"), filter)
+    shapers = {name: best(partial(_shaped, name)) for name in SHAPERS}
+    inverse = best(lambda pair, s: {"offsets": inverted(pair, s)})
+    rubbed = None
+    if friction and printer.plant.dry_friction:
+        machine = printer.machine
+        held = machine.x.friction_n / machine.x.stiffness_n_m, machine.y.friction_n / machine.y.stiffness_n_m
+        held_mm = (1e3 * held[0], 1e3 * held[1])
+        rubbed = best(lambda pair, s: {"offsets": inverted(pair, s, held_mm)}), held_mm
+    return Baselines(shapers, inverse, filter, rubbed)
+
+
+def _shaped(name: str, pair: Pair, stretch: Stretch) -> dict[str, Array]:
+    return {"command": shaped(name, pair, stretch)}
 
 
 def shaped(name: str, pair: Pair, stretch: Stretch) -> Array:
@@ -77,9 +95,13 @@ def shaped(name: str, pair: Pair, stretch: Stretch) -> Array:
     return np.stack(columns, 1)
 
 
-def inverted(pair: Pair, stretch: Stretch) -> Array:
-    """Return the offsets (k, 2) [mm] of the linear inverse."""
-    return np.stack([axis.offsets(stretch.planned[:, i], TICK_S) for i, axis in enumerate(pair)], 1)
+def inverted(pair: Pair, stretch: Stretch, held_mm: tuple[float, float] = (0.0, 0.0)) -> Array:
+    """Return the offsets (k, 2) [mm] of the linear inverse, and against dry friction that holds an axis back so far."""
+    offsets = np.stack([axis.offsets(stretch.planned[:, i], TICK_S) for i, axis in enumerate(pair)], 1)
+    if any(held_mm):
+        speed = np.gradient(stretch.planned, TICK_S, axis=0)
+        offsets += np.array(held_mm) * np.tanh(speed / CREEP_MM_S)
+    return offsets
 
 
 def score(prints: Sequence[Array], stretches: Sequence[Stretch]) -> Figures:
