@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from learn_rt.benchmarks.printing.contour import Figures, figures
+from learn_rt.benchmarks.printing.contour import Figures, Tally
 from learn_rt.benchmarks.printing.linear_filter import LinearFilter
 from learn_rt.benchmarks.printing.linear_inverse import Axis, identify
 from learn_rt.benchmarks.printing.printer import FINE_S, TICK_S, Printer, Stretch
@@ -105,8 +105,11 @@ def inverted(pair: Pair, stretch: Stretch, held_mm: tuple[float, float] = (0.0, 
 
 
 def score(prints: Sequence[Array], stretches: Sequence[Stretch]) -> Figures:
-    """Return the figures of a print's stretches, pooled."""
-    return figures(prints, [s.planned for s in stretches], [s.extruding for s in stretches], TICK_S)
+    """Return the figures of a print's stretches, together."""
+    tally = Tally()
+    for actual, stretch in zip(prints, stretches, strict=True):
+        tally.add(actual, stretch.planned, stretch.extruding, TICK_S)
+    return tally.figures()
 
 
 def axes_of(printer: Printer) -> Pair:
