@@ -41,7 +41,7 @@ def test_a_format_that_fails_parity_exits_1_shows_the_table_and_leaves_nothing(t
     right = formats.FORMATS["torchscript"][0]
 
     def write_wrong(baked, spec, path):
-        baked.linear.weight.mul_(1.001)
+        baked.target_std.mul_(1.001)
         right.write(baked, spec, path)
 
     monkeypatch.setitem(

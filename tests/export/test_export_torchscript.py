@@ -21,25 +21,23 @@ import sys, warnings
 sys.modules["learn_rt"] = None  # an import of it fails
 warnings.simplefilter("ignore")
 import numpy as np, torch
-golden = np.load(sys.argv[2])
-if sys.argv[1].endswith(".pt"):
-    module = torch.jit.load(sys.argv[1])
-else:
-    module = torch.export.load(sys.argv[1]).module()
-for batch in (1, 2, 7):
-    with torch.no_grad():
-        y = module(torch.from_numpy(golden["x"][:batch])).numpy()
-    assert y.shape == (batch, 2), y.shape
-    assert np.abs(y - golden["y"][:batch]).max() <= float(sys.argv[3])
+version, tolerance = sys.argv[1], float(sys.argv[2])
+golden = np.load(version + "/golden.npz")
+for module in (torch.jit.load(version + "/model.pt"), torch.export.load(version + "/model.pt2").module()):
+    for batch in (1, 2, 7):
+        with torch.no_grad():
+            y = module(torch.from_numpy(golden["x"][:batch])).numpy()
+        assert y.shape == (batch, 2), y.shape
+        assert np.abs(y - golden["y"][:batch]).max() <= tolerance
+print("done")
 """
 
 
-@pytest.mark.parametrize("file", ["model.pt", "model.pt2"])
-def test_the_file_answers_the_golden_samples_where_learn_rt_is_not_installed(version, file):
+def test_the_files_answer_the_golden_samples_where_learn_rt_is_not_installed(version):
     tolerance = Spec.from_json((version / "spec.json").read_bytes()).tolerance
-    command = [sys.executable, "-c", LOAD, version / file, version / "golden.npz", str(tolerance)]
+    command = [sys.executable, "-c", LOAD, str(version), str(tolerance)]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert done.stdout == "done\n", done.stderr
 
 
 def test_normalization_is_in_the_torchscript_file_as_buffers_by_name(trained, version):
