@@ -31,7 +31,7 @@ void check(const ClientOptions& options, const Spec& spec) {
   if (spec.n_outputs() > Prediction::kMaxOutputs)
     throw std::runtime_error("a model must have at most " + std::to_string(Prediction::kMaxOutputs) +
                              " outputs, this has " + std::to_string(spec.n_outputs()));
-  const double bytes = 4.0 * static_cast<double>(spec.n_features()) *
+  const double bytes = (sizeof(client::SampleHead) + 4.0 * static_cast<double>(spec.n_features())) *
                        static_cast<double>(options.capacity + client::replay_length(spec));
   if (bytes > kMaxBytes)
     throw std::runtime_error("capacity and the model's window must fit in " + std::to_string(kMaxBytes >> 20) +

@@ -81,6 +81,7 @@ std::string Pump::last_error() const {
 }
 
 void Pump::run() {
+  std::uint32_t idle = 0;
   while (!stop_.load(std::memory_order_acquire)) {
     if (spin_) transport_->poll();
     watch();
@@ -92,7 +93,8 @@ void Pump::run() {
     if (const std::size_t n = sendable()) {
       send(n);
     } else if (spin_) {
-      relax();
+      // Where the two threads have to share a core, the control thread must not wait for the end of our time slice.
+      if (++idle % 64 == 0) std::this_thread::yield();
     } else {
       const auto link = link_.load(std::memory_order_acquire);
       bell_.wait(

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "reference.h"
+#include "transport.h"
+
+namespace learn_rt::client {
+
+// A peer that the test directs: it answers as the reference does, at once or when told to, or not at all, or wrongly.
+class Script {
+ public:
+  struct Held {
+    Chunk chunk;
+    std::vector<float> answers;
+    std::vector<std::uint32_t> flags;
+  };
+
+  // Keeps answers back from now on.
+  void hold() {
+    const std::lock_guard lock(mutex);
+    holding = true;
+  }
+  // Gives out the answers kept back, and every later one at once.
+  void release() {
+    const std::lock_guard lock(mutex);
+    holding = false;
+    while (!held.empty()) give();
+  }
+  // Ends the stream; the next `refusals` attempts to open one fail.
+  void lose(int refused = 0) {
+    const std::lock_guard lock(mutex);
+    held.clear();
+    refusals = refused;
+    if (receiver != nullptr) receiver->lost("UNAVAILABLE: the script ended the stream");
+  }
+  std::size_t n_held() {
+    const std::lock_guard lock(mutex);
+    return held.size();
+  }
+
+  void give() {
+    const Held& next = held.front();
+    Reply reply{next.chunk.sequence,
+                next.chunk.stamp_ns,
+                next.answers.data(),
+                next.answers.size(),
+                next.flags.data(),
+                next.flags.size(),
+                1000};
+    if (falsify) falsify(reply);
+    receiver->answered(reply);
+    held.pop_front();
+  }
+
+  // The receiver is only called under this lock, so that its calls do not overlap.
+  std::mutex mutex;
+  Spec spec = reference_spec();
+  bool holding = false;
+  bool mute = false;  // takes a stream without a word
+  int refusals = 0;
+  std::size_t lose_every = 0;  // the stream ends instead of taking every n-th chunk; 0: never
+  std::function<void(Reply&)> falsify;
+  ReferenceSession session;
+  Receiver* receiver = nullptr;
+  std::deque<Held> held;
+  std::vector<Opening> openings;
+  std::vector<std::size_t> chunk_sizes;
+};
+
+class ScriptedTransport final : public Transport {
+ public:
+  explicit ScriptedTransport(std::shared_ptr<Script> script) : script_(std::move(script)) {}
+
+  Spec describe(const std::string& model, const std::string&, std::chrono::milliseconds) override {
+    if (model != script_->spec.name) throw std::runtime_error("NOT_FOUND: no model '" + model + "'");
+    return script_->spec;
+  }
+  void open(const Opening& opening, Receiver& receiver) override {
+    const std::lock_guard lock(script_->mutex);
+    script_->openings.push_back(opening);
+    if (script_->refusals > 0) {
+      --script_->refusals;
+      return receiver.lost("UNAVAILABLE: refused by the script");
+    }
+    script_->receiver = &receiver;
+    script_->session.begin(opening.rest);
+    if (!script_->mute) receiver.opened();
+  }
+  bool can_send() const noexcept override { return true; }
+  void send(const Chunk& chunk) override {
+    const std::lock_guard lock(script_->mutex);
+    script_->chunk_sizes.push_back(chunk.n);
+    if (script_->lose_every != 0 && script_->chunk_sizes.size() % script_->lose_every == 0) {
+      script_->held.clear();
+      script_->refusals = static_cast<int>(script_->openings.size() % 3);
+      return script_->receiver->lost("UNAVAILABLE: the script ended the stream");
+    }
+    Script::Held next{chunk, std::vector<float>(2 * chunk.n), std::vector<std::uint32_t>(chunk.n)};
+    for (std::size_t i = 0; i < chunk.n; ++i)
+      next.flags[i] = script_->session.step(chunk.samples + 2 * i, &next.answers[2 * i]);
+    script_->held.push_back(std::move(next));
+    if (!script_->holding) script_->give();
+  }
+  void close() noexcept override {
+    const std::lock_guard lock(script_->mutex);
+    script_->receiver = nullptr;
+    script_->held.clear();
+  }
+
+ private:
+  const std::shared_ptr<Script> script_;
+};
+
+}  // namespace learn_rt::client

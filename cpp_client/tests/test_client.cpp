@@ -1,0 +1,388 @@
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <string>
+#include <thread>
+
+#include "learn_rt/client.h"
+#include "learn_rt/flags.h"
+#include "pipeline.h"
+#include "scripted_transport.h"
+#include "stream_client.h"
+
+namespace learn_rt::client {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kAmple = 10s;
+
+struct Loop {
+  std::shared_ptr<Script> script = std::make_shared<Script>();
+  ClientOptions options;
+  std::unique_ptr<Client> connect() {
+    return client::connect(std::make_unique<ScriptedTransport>(script), script->spec.name, options);
+  }
+};
+
+template <typename Condition>
+void wait_until(Condition&& condition) {
+  const auto limit = std::chrono::steady_clock::now() + kAmple;
+  while (!condition()) {
+    ASSERT_LT(std::chrono::steady_clock::now(), limit) << "it did not happen";
+    std::this_thread::sleep_for(100us);
+  }
+}
+
+Answered run_all(Client& client, const std::vector<float>& samples, std::size_t preview = 0) {
+  const std::size_t n = samples.size() / 2;
+  Answered answered{std::vector<float>(2 * (n + preview)), std::vector<std::uint32_t>(n + preview)};
+  run(client, {samples.data(), n, 2, 2, 1024, preview, answered.values.data(), answered.flags.data()}, kAmple, [] {});
+  return answered;
+}
+
+void expect_equal(const Answered& answered, const Answered& expected) {
+  EXPECT_EQ(answered.values, expected.values);
+  EXPECT_EQ(answered.flags, expected.flags);
+}
+
+class ClientBothWays : public testing::TestWithParam<bool> {
+ protected:
+  ClientBothWays() { loop_.options.spin = GetParam(); }
+  Loop loop_;
+};
+INSTANTIATE_TEST_SUITE_P(Wait, ClientBothWays, testing::Values(false, true),
+                         [](const auto& wait) { return wait.param ? "Spinning" : "Asleep"; });
+
+TEST_P(ClientBothWays, PredictPassesTheModelsAnswersToTheBit) {
+  const auto client = loop_.connect();
+  const auto samples = smooth_path(300);
+  const auto expected = reference_answers(samples);
+  for (std::size_t k = 0; k < 300; ++k) {
+    const Prediction prediction = client->predict(&samples[2 * k], kAmple);
+    ASSERT_EQ(prediction.sequence, k);
+    ASSERT_EQ(prediction.flags, expected.flags[k]);
+    ASSERT_EQ(prediction.n_outputs, 2U);
+    ASSERT_EQ(prediction.values[0], expected.values[2 * k]);
+    ASSERT_EQ(prediction.values[1], expected.values[2 * k + 1]);
+    ASSERT_GE(prediction.latency_ns, prediction.queue_ns);
+  }
+  const ClientStats stats = client->stats();
+  EXPECT_EQ(stats.pushed, 300U);
+  EXPECT_EQ(stats.answered, 300U);
+  EXPECT_EQ(stats.missed + stats.late + stats.overruns + stats.reconnects, 0U);
+}
+
+TEST_P(ClientBothWays, EveryPushedSampleIsAnsweredInOrder) {
+  const auto client = loop_.connect();
+  const auto samples = smooth_path(20'000);
+  expect_equal(run_all(*client, samples), reference_answers(samples));
+  EXPECT_EQ(client->stats().overruns, 0U);
+}
+
+TEST_P(ClientBothWays, FlushAnswersTheLastTicksAsIfTheLastSampleStood) {
+  const auto client = loop_.connect();
+  EXPECT_FALSE(client->flush());  // nothing stands yet
+  const auto samples = smooth_path(100);
+  expect_equal(run_all(*client, samples, 3), reference_answers(samples, {}, 3));
+}
+
+TEST_P(ClientBothWays, AMissIsAnsweredByPolicyAndItsLateAnswerIsDropped) {
+  const auto client = loop_.connect();
+  const auto samples = smooth_path(40);
+  const auto expected = reference_answers(samples);
+  loop_.script->hold();
+  for (std::size_t k = 0; k < 5; ++k) {
+    const Prediction missed = client->predict(&samples[2 * k], 1ms);
+    EXPECT_EQ(missed.sequence, k);
+    EXPECT_EQ(missed.flags, kLate);
+    EXPECT_EQ(missed.values[0], 0.25F);  // held: the nominal value, where it stands
+  }
+  loop_.script->release();
+  for (std::size_t k = 5; k < 40; ++k) {
+    const Prediction prediction = client->predict(&samples[2 * k], kAmple);
+    EXPECT_EQ(prediction.sequence, k);
+    EXPECT_EQ(prediction.flags & kLate, 0U);
+    EXPECT_EQ(prediction.values[1], expected.values[2 * k + 1]);  // the window has no hole: no sample was lost
+  }
+  EXPECT_EQ(client->stats().missed, 5U);
+  EXPECT_EQ(client->stats().late, 5U);
+  EXPECT_EQ(client->stats().answered, 35U);
+}
+
+TEST(Client, ADeadlineInThePastIsAMissAndNotAnError) {
+  Loop loop;
+  loop.script->hold();
+  const auto client = loop.connect();
+  const float sample[2] = {0.1F, 0.2F};
+  EXPECT_EQ(client->predict(sample, 0ns).flags, kLate);
+  EXPECT_EQ(client->predict(sample, -1s).flags, kLate);
+}
+
+TEST(Client, AnswersZeroOrTheNominalValuesGivenOnAMiss) {
+  const float sample[2] = {0.1F, 0.2F}, nominal[2] = {0.25F, 8.0F};
+  for (const OnMiss on_miss : {OnMiss::kZero, OnMiss::kNominal}) {
+    Loop loop;
+    loop.options.on_miss = on_miss;
+    const auto client = loop.connect();
+    loop.script->hold();
+    const Prediction missed = client->predict(sample, 1ms, nominal);
+    EXPECT_EQ(missed.values[1], on_miss == OnMiss::kZero ? 0.0F : 8.0F);
+    EXPECT_EQ(missed.flags & kLate, kLate);
+  }
+}
+
+TEST(Client, WaitingSamplesShareAMessageAndASingleOneGoesAlone) {
+  Loop loop;
+  const auto client = loop.connect();
+  const auto samples = smooth_path(1000);
+  {
+    const std::lock_guard stuck(loop.script->mutex);  // the I/O thread waits in send()
+    for (std::size_t k = 0; k < 1000; ++k) ASSERT_TRUE(client->try_push(&samples[2 * k]));
+  }
+  Prediction prediction;
+  for (std::size_t k = 0; k < 1000;) k += client->try_pop(prediction);
+  const std::lock_guard lock(loop.script->mutex);
+  const auto& sizes = loop.script->chunk_sizes;
+  EXPECT_LE(sizes.size(), 10U);
+  EXPECT_EQ(*std::max_element(sizes.begin(), sizes.end()), 256U);
+}
+
+TEST(Client, AFullRingRefusesASampleAndCountsIt) {
+  Loop loop;
+  loop.options.capacity = 16;
+  loop.script->hold();
+  const auto client = loop.connect();
+  const float sample[2] = {0.1F, 0.2F};
+  std::size_t taken = 0;
+  while (taken < 10'000 && client->try_push(sample)) ++taken;
+  EXPECT_GE(taken, 16U);
+  EXPECT_LT(taken, 10'000U);
+  EXPECT_EQ(client->stats().overruns, 1U);
+  EXPECT_EQ(client->predict(sample, 1ms).flags, kLate);  // no room for it: the policy answers
+}
+
+TEST(Client, LatestGivesTheNewestAnswerAndGoesOnByPolicyWithoutOne) {
+  Loop loop;
+  const auto client = loop.connect();
+  const auto samples = smooth_path(20);
+  const auto expected = reference_answers(samples);
+  for (std::size_t k = 0; k < 20; ++k) client->try_push(&samples[2 * k]);
+  const Prediction* newest = nullptr;
+  wait_until([&] { return (newest = &client->latest())->sequence == 19; });
+  EXPECT_EQ(newest->values[1], expected.values[39]);
+  EXPECT_EQ(client->latest().flags & kLate, 0U);  // no new tick: the same answer
+  loop.script->hold();
+  client->try_push(&samples[0]);
+  EXPECT_EQ(client->latest().flags & kLate, kLate);
+  EXPECT_EQ(client->latest().values[1], expected.values[39]);
+}
+
+TEST(Client, ARestStartIsExactFromTheFirstAnswerAlsoWhereTheModelRestsElsewhere) {
+  Loop loop;
+  loop.options.rest = {0.3F, 1.0F};
+  const auto client = loop.connect();
+  const auto samples = smooth_path(200);
+  const auto expected = reference_answers(samples, loop.options.rest);
+  EXPECT_NEAR(expected.values[0], 0.9 * std::tanh(0.3), 1e-3);  // not the nominal value
+  expect_equal(run_all(*client, samples), expected);
+  EXPECT_EQ(client->stats().pushed, 200U);
+}
+
+TEST(Client, ALostStreamLosesNoAnswerAndChangesNone) {
+  for (const std::vector<float>& rest : {std::vector<float>{}, std::vector<float>{0.3F, 1.0F}}) {
+    Loop loop;
+    loop.options.rest = rest;
+    loop.script->lose_every = 7;
+    const auto client = loop.connect();
+    const auto samples = smooth_path(20'000);
+    expect_equal(run_all(*client, samples, 3), reference_answers(samples, rest, 3));
+    EXPECT_GE(client->stats().reconnects, 10U);
+    EXPECT_TRUE(loop.script->openings.back().rest.empty());  // the replay does not reach back to the start
+  }
+}
+
+TEST(Client, WithoutAStreamThePolicyAnswersAtOnceAndTheWindowIsWholeAfterwards) {
+  Loop loop;
+  const auto client = loop.connect();
+  const auto samples = smooth_path(3000);
+  const auto expected = reference_answers(samples);
+  std::size_t k = 0;
+  for (; k < 500; ++k) client->predict(&samples[2 * k], kAmple);
+  loop.script->lose(2);
+  const float before = client->latest().values[1];
+  const Prediction missed = client->predict(&samples[2 * k++], kAmple);
+  EXPECT_EQ(missed.flags & ~static_cast<std::uint32_t>(kLimited), kDisconnected);
+  EXPECT_EQ(missed.values[1], before);
+  EXPECT_NE(client->last_error().find("UNAVAILABLE"), std::string::npos);
+  // At 1 kHz, until the stream is back and has caught up.
+  for (std::uint32_t flags = kDisconnected; flags & (kDisconnected | kLate); ++k) {
+    ASSERT_LT(k, 2900U);
+    std::this_thread::sleep_for(1ms);
+    const Prediction prediction = client->predict(&samples[2 * k], 1ms);
+    flags = prediction.flags;
+  }
+  for (; k < 3000; ++k) {
+    const Prediction prediction = client->predict(&samples[2 * k], kAmple);
+    ASSERT_EQ(prediction.flags & (kLate | kDisconnected | kWarmingUp), 0U);
+    ASSERT_EQ(prediction.values[1], expected.values[2 * k + 1]) << k;
+  }
+  EXPECT_EQ(client->last_error(), "");
+  EXPECT_EQ(client->stats().reconnects, 1U);
+}
+
+TEST(Client, ALongOutageDoesNotFillTheRing) {
+  Loop loop;
+  loop.options.capacity = 64;
+  const auto client = loop.connect();
+  const auto samples = smooth_path(1000);
+  loop.script->lose(1'000'000);
+  for (std::size_t k = 0; k < 1000; ++k) {
+    client->predict(&samples[2 * k], 0ns);
+    std::this_thread::sleep_for(500us);
+  }
+  EXPECT_EQ(client->stats().overruns, 0U);
+}
+
+TEST(Client, AStatefulModelThatStatesNoForgettingIsNotContinued) {
+  Loop loop;
+  loop.script->spec.kind = Kind::kStateful;
+  const auto client = loop.connect();
+  const float sample[2] = {0.1F, 0.2F};
+  client->predict(sample, kAmple);
+  loop.script->lose();
+  wait_until([&] { return client->last_error().find("not continued") != std::string::npos; });
+  EXPECT_EQ(client->predict(sample, kAmple).flags & kDisconnected, kDisconnected);
+  EXPECT_EQ(loop.script->openings.size(), 1U);
+}
+
+struct Lie {
+  const char* name;
+  const char* complaint;
+  std::function<void(Reply&)> tell;
+};
+class AgainstALyingServer : public testing::TestWithParam<Lie> {};
+
+const float kNans[2] = {0.1F, std::numeric_limits<float>::quiet_NaN()};
+const std::uint32_t kManyFlags[2] = {0, 0};
+
+INSTANTIATE_TEST_SUITE_P(Client, AgainstALyingServer,
+                         testing::Values(Lie{"AnotherSequence", "an answer to sample 17, expected 3",
+                                             [](Reply& r) { r.sequence = 17; }},
+                                         Lie{"AnotherStamp", "another sample's stamp", [](Reply& r) { ++r.stamp_ns; }},
+                                         Lie{"TooManyValues", "4 values and 1 flags for 1 samples of 2 outputs",
+                                             [](Reply& r) { r.n_predictions = 4; }},
+                                         Lie{"NoValues", "0 values", [](Reply& r) { r.n_predictions = 0; }},
+                                         Lie{"TooManyFlags", "2 flags",
+                                             [](Reply& r) {
+                                               r.flags = kManyFlags;
+                                               r.n_flags = 2;
+                                             }},
+                                         Lie{"NotFinite", "not finite", [](Reply& r) { r.predictions = kNans; }}),
+                         [](const auto& lie) { return lie.param.name; });
+
+TEST_P(AgainstALyingServer, TheStreamIsDroppedAndNothingOfTheLieIsHandedOut) {
+  Loop loop;
+  const auto client = loop.connect();
+  const auto samples = smooth_path(100);
+  const auto expected = reference_answers(samples);
+  std::size_t k = 0;
+  for (; k < 3; ++k) client->predict(&samples[2 * k], kAmple);
+  {
+    const std::lock_guard lock(loop.script->mutex);
+    loop.script->falsify = GetParam().tell;
+    loop.script->refusals = 1'000'000;
+  }
+  const Prediction missed = client->predict(&samples[2 * k++], kAmple);
+  EXPECT_EQ(missed.flags & ~static_cast<std::uint32_t>(kLimited), kDisconnected);
+  EXPECT_EQ(missed.values[1], expected.values[5]);  // held
+  const std::string error = client->last_error();
+  if (error.find("refused by the script") == std::string::npos) {
+    EXPECT_NE(error.find("the server broke the protocol: "), std::string::npos) << error;
+    EXPECT_NE(error.find(GetParam().complaint), std::string::npos) << error;
+  }
+  {
+    const std::lock_guard lock(loop.script->mutex);
+    loop.script->falsify = nullptr;
+    loop.script->refusals = 0;
+  }
+  wait_until([&] { return client->last_error().empty(); });
+  for (; k < 100; ++k) {
+    const Prediction prediction = client->predict(&samples[2 * k], kAmple);
+    ASSERT_EQ(prediction.values[1], expected.values[2 * k + 1]);
+  }
+}
+
+TEST(Client, FlagsThatAreTheClientsOwnAreNotTakenFromAServer) {
+  static const std::uint32_t everything = ~0U;
+  Loop loop;
+  loop.script->falsify = [](Reply& reply) { reply.flags = &everything; };
+  const auto client = loop.connect();
+  const float sample[2] = {0.1F, 0.2F};
+  EXPECT_EQ(client->predict(sample, kAmple).flags & (kLate | kDisconnected), 0U);
+}
+
+TEST(Client, ConnectSaysWhatIsWrong) {
+  const auto error_of = [](const std::function<void(Loop&)>& spoil) -> std::string {
+    Loop loop;
+    spoil(loop);
+    try {
+      loop.connect();
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  const auto expect_error = [&](const std::string& cause, const std::function<void(Loop&)>& spoil) {
+    const std::string error = error_of(spoil);
+    EXPECT_NE(error.find(cause), std::string::npos) << error;
+  };
+  expect_error("UNAVAILABLE: refused by the script", [](Loop& l) { l.script->refusals = 1; });
+  expect_error("contract must be bbb", [](Loop& l) { l.options.contract_hash = std::string(64, 'b'); });
+  expect_error("rest must have 2 values, got 3", [](Loop& l) { l.options.rest = {1, 2, 3}; });
+  expect_error("capacity must be 1 to", [](Loop& l) { l.options.capacity = 0; });
+  expect_error("connect_timeout must be above 0", [](Loop& l) { l.options.connect_timeout = 0ms; });
+  expect_error("at most 64 outputs, this has 65", [](Loop& l) { l.script->spec.outputs[1].shape = {64}; });
+  expect_error("this is a rollout", [](Loop& l) { l.script->spec.kind = Kind::kRollout; });
+  expect_error("must fit in", [](Loop& l) { l.script->spec.forgetting = std::size_t{1} << 30; });
+  expect_error("io_cpu 100000", [](Loop& l) { l.options.io_cpu = 100'000; });
+}
+
+TEST(Client, AServerThatNeverAnswersTheOpeningIsGivenUp) {
+  Loop loop;
+  loop.script->mute = true;
+  loop.options.connect_timeout = 50ms;
+  try {
+    loop.connect();
+    FAIL();
+  } catch (const std::runtime_error& error) {
+    EXPECT_STREQ(error.what(), "the stream did not open within 50 ms");
+  }
+}
+
+TEST(Client, AStreamThatStandsStillIsReplaced) {
+  Loop loop;
+  loop.options.connect_timeout = 100ms;
+  const auto client = loop.connect();
+  const auto samples = smooth_path(50);
+  loop.script->hold();  // and the answers kept back go with the stream
+  for (std::size_t k = 0; k < 50; ++k) ASSERT_TRUE(client->try_push(&samples[2 * k]));
+  wait_until([&] { return client->last_error() == "no answer to sample 0 within 100 ms"; });
+  {
+    const std::lock_guard lock(loop.script->mutex);
+    loop.script->holding = false;
+  }
+  const auto expected = reference_answers(samples);
+  for (std::size_t k = 0; k < 50; ++k) {
+    Prediction prediction;
+    wait_until([&] { return client->try_pop(prediction); });
+    ASSERT_EQ(prediction.sequence, k);
+    ASSERT_EQ(prediction.values[1], expected.values[2 * k + 1]);
+  }
+}
+
+}  // namespace
+}  // namespace learn_rt::client

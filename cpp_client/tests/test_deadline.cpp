@@ -1,0 +1,101 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "deadline.h"
+#include "learn_rt/flags.h"
+#include "reference.h"
+
+namespace learn_rt::client {
+namespace {
+
+Prediction prediction_of(float p, float q) {
+  Prediction prediction;
+  prediction.n_outputs = 2;
+  prediction.values[0] = p;
+  prediction.values[1] = q;
+  return prediction;
+}
+
+TEST(DeadlinePolicy, PassesTheModelsAnswersToTheBit) {
+  DeadlinePolicy policy(reference_spec(), OnMiss::kHold);
+  const auto expected = reference_answers(smooth_path(500));
+  for (std::size_t k = 0; k < expected.flags.size(); ++k) {
+    Prediction prediction = prediction_of(expected.values[2 * k], expected.values[2 * k + 1]);
+    policy.answer(prediction);
+    ASSERT_EQ(prediction.values[0], expected.values[2 * k]) << k;
+    ASSERT_EQ(prediction.values[1], expected.values[2 * k + 1]) << k;
+    ASSERT_EQ(prediction.flags, 0U) << k;
+  }
+}
+
+TEST(DeadlinePolicy, HoldsTheLastValueOfAnOutputThatStands) {
+  DeadlinePolicy policy(reference_spec(), OnMiss::kHold);
+  Prediction missed = prediction_of(9.0F, 9.0F);
+  policy.miss(missed, nullptr);
+  EXPECT_EQ(missed.values[0], 0.25F);  // nothing was handed out yet: the nominal values
+  EXPECT_EQ(missed.values[1], 0.0F);
+  Prediction answer = prediction_of(0.25F, 7.0F);
+  policy.answer(answer);
+  policy.miss(missed, nullptr);
+  EXPECT_EQ(missed.values[1], 7.0F);
+}
+
+TEST(DeadlinePolicy, AnswersZeroOrTheNominalValueGiven) {
+  DeadlinePolicy zero(reference_spec(), OnMiss::kZero);
+  DeadlinePolicy nominal(reference_spec(), OnMiss::kNominal);
+  const float given[2] = {0.26F, -3.0F}, broken[2] = {NAN, INFINITY};
+  Prediction missed = prediction_of(9.0F, 9.0F);
+  zero.miss(missed, given);
+  EXPECT_EQ(missed.values[1], 0.0F);
+  nominal.miss(missed, given);
+  EXPECT_EQ(missed.values[0], 0.26F);
+  EXPECT_EQ(missed.values[1], -3.0F);
+  nominal.miss(missed, nullptr);
+  EXPECT_EQ(missed.values[1], 0.0F);
+  nominal.miss(missed, broken);
+  EXPECT_TRUE(std::isfinite(missed.values[0]));
+  EXPECT_EQ(missed.values[1], 0.0F);
+}
+
+// The bounds are checked by themselves, on what was handed out, whatever was asked and missed.
+TEST(DeadlinePolicy, KeepsEverySequenceOfAnswersAndMissesInsideTheEnvelope) {
+  const Spec spec = reference_spec();
+  const Envelope envelope = *spec.outputs[0].envelope;
+  for (const OnMiss on_miss : {OnMiss::kHold, OnMiss::kZero, OnMiss::kNominal}) {
+    DeadlinePolicy policy(spec, on_miss);
+    std::mt19937 random(7);
+    std::uniform_real_distribution<float> anywhere(-3.0F, 3.0F);
+    double last = 0.25, step = 0.0;
+    float wanted = 0.0F;
+    for (int k = 0; k < 20'000; ++k) {
+      Prediction prediction = prediction_of(wanted, 0.0F);
+      if (k % 7 == 0) wanted = anywhere(random);
+      if (random() % 3 == 0) {
+        const float nominal[2] = {anywhere(random), 0.0F};
+        policy.miss(prediction, nominal);
+      } else {
+        policy.answer(prediction);
+      }
+      const double value = prediction.values[0], next_step = value - last;
+      ASSERT_LE(std::abs(value), envelope.value) << k;
+      ASSERT_LE(std::abs(next_step), envelope.rate * spec.dt_s) << k;
+      ASSERT_LE(std::abs(next_step - step), envelope.second * spec.dt_s * spec.dt_s) << k;
+      last = value;
+      step = next_step;
+    }
+  }
+}
+
+TEST(DeadlinePolicy, SaysWhenTheEnvelopeChangedAValue) {
+  DeadlinePolicy policy(reference_spec(), OnMiss::kHold);
+  Prediction jump = prediction_of(1.0F, 1.0F);
+  policy.answer(jump);
+  EXPECT_EQ(jump.flags, kLimited);
+  EXPECT_EQ(jump.values[0], 0.29F);  // from 0.25, one tick at 10,000 mm/s^2
+}
+
+}  // namespace
+}  // namespace learn_rt::client
