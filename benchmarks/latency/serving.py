@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import re
 import selectors
 import signal
 import subprocess
@@ -13,46 +13,55 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-START_S = 30.0  # loading replays golden samples; a loaded machine takes its time
+START_S = 60.0  # loading replays golden samples; a loaded machine takes its time
 STOP_S = 10.0
 
 
 @contextmanager
 def serving(repository: Path, socket: Path, cpus: frozenset[int] | None) -> Iterator[dict[str, str]]:
-    """Serve `repository`; yield the addresses by transport: {"unix": ..., "grpc": ...}.
+    """Serve `repository` on these CPUs; yield the addresses by transport: {"unix": ..., "grpc": ...}.
 
     Raises: RuntimeError: the server did not come up (with what it said).
     """
-    command = [sys.executable, "-c", "from learn_rt.serve.cli import main; raise SystemExit(main())", str(repository)]
+    command = [sys.executable, "-m", "learn_rt.serve.cli", str(repository), "--json", "--drain-s", "0"]
     command += ["--listen", f"unix:{socket}", "--listen", "grpc://127.0.0.1:0"]
-    pin = None if cpus is None else lambda: os.sched_setaffinity(0, cpus)
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=pin)
-    try:
-        yield {"unix": f"unix:{socket}", "grpc": _address(process)}
-    finally:
-        process.send_signal(signal.SIGTERM)
+    if cpus is not None:
+        command += ["--pin", ",".join(map(str, sorted(cpus)))]
+    # A file and not a pipe: nobody reads the server's log while it is measured.
+    with socket.with_suffix(".log").open("w+") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
         try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+            ready = _ready_line(process)
+            if ready is None:
+                log.seek(0)
+                raise RuntimeError(f"learn-serve did not come up: {log.read().strip() or 'it said nothing'}")
+            yield {address.partition(":")[0]: address for address in json.loads(ready)["listen"]}
+        finally:
+            _stop(process)
 
 
-def _address(process: subprocess.Popen[bytes]) -> str:
-    """Return the TCP address that the start-up line tells, once the server listens."""
+def _ready_line(process: subprocess.Popen[bytes]) -> bytes | None:
+    """Return the line that says where the server listens, or None when it ends or takes too long."""
     assert process.stdout is not None
     said, deadline = b"", time.monotonic() + START_S
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
-        while time.monotonic() < deadline:
-            if not selector.select(deadline - time.monotonic()):
-                break
+        while b"\n" not in said:
+            if not selector.select(max(deadline - time.monotonic(), 0.0)):
+                return None
             chunk = os.read(process.stdout.fileno(), 65536)
-            said += chunk
-            if found := re.search(rb"grpc://127\.0\.0\.1:[1-9]\d*", said):
-                return found.group().decode()
             if not chunk:
-                break
-    raise RuntimeError(f"learn-serve did not come up: {said.decode(errors='replace').strip() or 'it said nothing'}")
+                return None
+            said += chunk
+    return said.partition(b"\n")[0]
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
