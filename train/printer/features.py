@@ -1,12 +1,17 @@
 """What slicers say in comments: where a layer begins, and what is printed.
 
-Public: `Feature`, `FEATURES` (a move's `feature` is an index into it), `feature_of(comment)`, `layer_style(comment)`.
+Public: `Feature`, `FEATURES` (a move's `feature` is an index into it), `feature_of(comment)`,
+`layer_style(comment)`, `marks_layers(source)`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
+
+from learn_rt.train.printer.lines import read_lines
 
 
 class Feature(StrEnum):
@@ -58,6 +63,12 @@ def feature_of(comment: str) -> int | None:
         return None
     name = found[1].strip().lower()
     return next((index for pattern, index in _NAMES if pattern.search(name)), 0)
+
+
+def marks_layers(source: str | Path | Sequence[str]) -> bool:
+    """Return whether any comment of the file, or of the lines, marks a layer."""
+    lines = (line for _, line, _ in read_lines(source))
+    return any(layer_style(line.partition(";")[2]) is not None for line in lines if ";" in line)
 
 
 def layer_style(comment: str) -> int | None:

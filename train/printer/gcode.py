@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from learn_rt.train.printer.arcs import arc_points, centre_from_radius
-from learn_rt.train.printer.features import feature_of, layer_style
+from learn_rt.train.printer.features import feature_of, layer_style, marks_layers
 from learn_rt.train.printer.lines import read_lines
 from learn_rt.train.printer.machine import Cornering, Machine, Motion
 from learn_rt.train.printer.moves import MOVE, Moves
@@ -61,6 +61,8 @@ class GcodeReader:
         self.file_limits = file_limits
         self.skipped = 0
         self.problems: list[str] = []
+        self.consumed = 0  # characters read so far
+        self._top = math.inf  # height of the layer's extruding moves, where that tells the layers apart
         self._motion = machine.motion
         self._at = [0.0, 0.0, 0.0, 0.0]  # machine position x, y, z, filament [mm]
         self._planned = [0.0, 0.0, 0.0]  # where the last kept move ends
@@ -79,10 +81,15 @@ class GcodeReader:
     def read(self, source: str | Path | Iterable[str]) -> Iterator[Moves]:
         """Yield the moves of a file (a path) or of lines of text, in order.
 
+        Where no comment marks the layers, one begins with each extruding move higher than all before.
         Raises: ValueError: a bad line, unless `skip_bad`; a file that cannot be read.
         """
         name = str(source) if isinstance(source, str | Path) else "lines"
+        if not isinstance(source, str | Path):
+            source = list(source)
+        self._top = math.inf if marks_layers(source) else -math.inf
         for number, line, fault in read_lines(source):
+            self.consumed += len(line)
             try:
                 if fault:
                     raise ValueError(fault)
@@ -225,6 +232,8 @@ class GcodeReader:
             delta = (0.0, 0.0, 0.0, delta[3])
         else:
             self._planned = target[:3]
+            if delta[3] > 0 and target[2] > self._top + TINY_MM:
+                self._top, self._layer = target[2], self._layer + 1
         self._row(start, delta, speed, radius, 0.0, smooth)
 
     def _row(

@@ -7,7 +7,7 @@ command, `print_mass_kg(filament_mm)`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numba
@@ -62,6 +62,10 @@ class Samples:
     def xy(self) -> Array:
         """Return the positions (n, 2) [mm]."""
         return np.stack([self.x, self.y], 1)
+
+    def cut(self, part: slice) -> Samples:
+        """Return the same of some of the ticks."""
+        return Samples(*(getattr(self, f.name)[part] for f in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,8 @@ def _sample(  # type: ignore[no-untyped-def]
 
     Beyond the end vx is set to infinity, as a mark.
     """
-    row, last = 0, start_s.size - 1
+    last = start_s.size - 1
+    row = max(np.searchsorted(start_s, first / rate_hz) - 1, 0)
     for i in range(which.size):
         t = (first + i) / rate_hz
         while row < last and t >= start_s[row + 1]:

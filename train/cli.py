@@ -1,0 +1,20 @@
+"""Commands of this room: `learn-data`, `learn-train`, `learn-eval`. A thin door; each system keeps its own command."""
+
+from __future__ import annotations
+
+import sys
+
+
+def data(argv: list[str] | None = None) -> None:
+    """Run `learn-data SYSTEM ...`. Raises: SystemExit: 0 done, 1 failed, 2 usage."""
+    argv = sys.argv[1:] if argv is None else argv
+    usage = "usage: learn-data printer FILE.gcode... --out DIR (learn-data printer --help says more)"
+    if argv[:1] == ["printer"]:
+        from learn_rt.train.printer.data_cli import main
+
+        main(argv[1:])
+    elif argv[:1] in (["-h"], ["--help"]):
+        print(usage)
+    else:
+        print(usage, file=sys.stderr)
+        raise SystemExit(2)
