@@ -1,0 +1,151 @@
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <string>
+
+#include "checks.h"
+#include "learn_rt/client.h"
+#include "learn_rt/flags.h"
+#include "scripted_server.h"
+
+namespace learn_rt::client {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Way {
+  const char* name;
+  bool unix_socket, spin;
+};
+
+class Grpc : public testing::TestWithParam<Way> {
+ protected:
+  Grpc() : server_(GetParam().unix_socket ? folder_.address() : "127.0.0.1:0") { options_.spin = GetParam().spin; }
+
+  std::string address() const {
+    return GetParam().unix_socket ? folder_.address() : "grpc://127.0.0.1:" + std::to_string(server_.port());
+  }
+  std::unique_ptr<Client> connect(const std::string& model = "reference") {
+    return Client::connect(address(), model, options_);
+  }
+
+  SocketFolder folder_;
+  ScriptedServer server_;
+  ClientOptions options_;
+};
+INSTANTIATE_TEST_SUITE_P(Over, Grpc,
+                         testing::Values(Way{"UnixAsleep", true, false}, Way{"UnixSpinning", true, true},
+                                         Way{"TcpAsleep", false, false}, Way{"TcpSpinning", false, true}),
+                         [](const auto& way) { return way.param.name; });
+
+TEST_P(Grpc, AnswersAreThoseOfTheModelToTheBit) {
+  options_.rest = {0.3F, 1.0F};
+  const auto client = connect();
+  const auto samples = smooth_path(200);
+  const auto expected = reference_answers(samples, options_.rest);
+  for (std::size_t k = 0; k < 200; ++k) {
+    const Prediction prediction = client->predict(&samples[2 * k], kAmple);
+    ASSERT_EQ(prediction.sequence, k);
+    ASSERT_EQ(prediction.flags, expected.flags[k]);
+    ASSERT_EQ(prediction.values[0], expected.values[2 * k]);
+    ASSERT_EQ(prediction.values[1], expected.values[2 * k + 1]);
+  }
+  EXPECT_EQ(client->spec_json(), reference_spec().json);
+}
+
+TEST_P(Grpc, ALongRunIsAnsweredWholeAndInOrder) {
+  const auto client = connect();
+  const auto samples = smooth_path(50'000);
+  expect_equal(run_all(*client, samples, 3), reference_answers(samples, {}, 3));
+}
+
+TEST_P(Grpc, AStreamThatTheServerEndsIsTakenUpAgainWithoutAGap) {
+  server_.end_after = 9;
+  const auto client = connect();
+  const auto samples = smooth_path(20'000);
+  expect_equal(run_all(*client, samples, 3), reference_answers(samples, {}, 3));
+  EXPECT_GE(client->stats().reconnects, 2U);
+}
+
+TEST_P(Grpc, AServerThatWasRestartedIsFoundAgain) {
+  const auto client = connect();
+  const auto samples = smooth_path(2000);
+  const auto expected = reference_answers(samples);
+  std::size_t k = 0;
+  for (; k < 100; ++k) client->predict(&samples[2 * k], kAmple);
+  server_.stop();
+  wait_until([&] { return !client->last_error().empty(); });
+  EXPECT_EQ(client->predict(&samples[2 * k++], kAmple).flags & (kLate | kDisconnected), kDisconnected);
+  server_.start(GetParam().unix_socket ? folder_.address() : "127.0.0.1:" + std::to_string(server_.port()));
+  wait_until([&] { return client->last_error().empty(); });
+  for (; k < 200; ++k) {
+    const Prediction prediction = client->predict(&samples[2 * k], kAmple);
+    ASSERT_EQ(prediction.values[1], expected.values[2 * k + 1]);
+  }
+}
+
+TEST_P(Grpc, ASlowServerMissesTheDeadlineAndLosesNothing) {
+  const auto client = connect();
+  const auto samples = smooth_path(30);
+  const auto expected = reference_answers(samples);
+  server_.delay_us = 20'000;
+  EXPECT_EQ(client->predict(&samples[0], 1ms).flags & kLate, kLate);
+  server_.delay_us = 0;
+  for (std::size_t k = 1; k < 30; ++k)
+    ASSERT_EQ(client->predict(&samples[2 * k], kAmple).values[1], expected.values[2 * k + 1]);
+  EXPECT_EQ(client->stats().late, 1U);
+}
+
+TEST_P(Grpc, ConnectGivesTheServersStatusAndCause) {
+  EXPECT_EQ(error_of([&] { connect("nothing"); }), address() + ", model 'nothing': NOT_FOUND: no model 'nothing'");
+  server_.judge = [](const v1::Open& open) {
+    return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, "contract is not " + open.contract_hash());
+  };
+  EXPECT_EQ(error_of([&] { connect(); }),
+            address() + ", model 'reference': FAILED_PRECONDITION: contract is not " + kHash);
+}
+
+TEST_P(Grpc, ASpecThatIsNoneOrNotTheStatedContractIsRefused) {
+  server_.describe_hash = std::string(64, 'c');
+  EXPECT_NE(error_of([&] { connect(); }).find("the server broke the protocol: contract ccc"), std::string::npos);
+  server_.describe_json = "{}";
+  EXPECT_NE(error_of([&] { connect(); }).find("spec.json: "), std::string::npos);
+  server_.describe_json = std::string(5 << 20, 'x');  // larger than a message may be
+  EXPECT_NE(error_of([&] { connect(); }).find("RESOURCE_EXHAUSTED"), std::string::npos);
+}
+
+TEST_P(Grpc, AFirstMessageThatDoesNotOpenIsRefused) {
+  server_.skip_opened = true;
+  EXPECT_NE(error_of([&] { connect(); }).find("the server broke the protocol: its first message does not open"),
+            std::string::npos);
+}
+
+TEST_P(Grpc, GarbageEndsTheStreamAndIsNeverHandedOut) {
+  const std::function<void(v1::PredictResponse&)> lies[] = {
+      [](v1::PredictResponse& r) { r.set_sequence(r.sequence() + 1); },
+      [](v1::PredictResponse& r) { r.mutable_predictions()->Resize(1'000'000, 9.0F); },
+      [](v1::PredictResponse& r) { r.mutable_predictions()->Resize(2'000'000, 9.0F); },  // larger than a message may be
+      [](v1::PredictResponse& r) { r.set_predictions(0, std::numeric_limits<float>::infinity()); },
+      [](v1::PredictResponse& r) { r.Clear(); },
+  };
+  const float sample[2] = {0.1F, 0.2F};
+  for (const auto& lie : lies) {
+    server_.falsify = lie;
+    const auto client = connect();
+    const Prediction prediction = client->predict(sample, kAmple);
+    EXPECT_EQ(prediction.flags, kDisconnected);
+    EXPECT_EQ(prediction.values[0], 0.25F);
+    EXPECT_FALSE(client->last_error().empty());
+  }
+}
+
+TEST(GrpcAddress, WhereNobodyListensIsAnErrorWithTheCause) {
+  ClientOptions options;
+  for (const std::string address : {"unix:/nonexistent/learn.sock", "grpc://127.0.0.1:1"}) {
+    const std::string error = error_of([&] { Client::connect(address, "reference", options); });
+    EXPECT_EQ(error.find(address + ", model 'reference': UNAVAILABLE: "), 0U) << error;
+  }
+}
+
+}  // namespace
+}  // namespace learn_rt::client
