@@ -10,8 +10,9 @@ import numpy as np
 
 from learn_rt.benchmarks.printing.printer import EVERY, TICK_S, Stretch
 from learn_rt.train.printer.machine import Machine
+from learn_rt.train.printer.part import parse_layers
 from learn_rt.train.printer.planner import plan
-from learn_rt.train.printer.trajectory import Trajectory, print_mass_kg
+from learn_rt.train.printer.trajectory import Trajectory
 
 REST_S = 0.2  # standing before and after a stretch, so that every method can act early and the plant comes to rest
 RATE_HZ = round(1.0 / TICK_S)
@@ -42,8 +43,7 @@ class Part:
         k = math.ceil((path.end_s + REST_S) * RATE_HZ) + 1 - first
         ticks = path.sample(RATE_HZ, first, k)
         fine = path.sample(RATE_HZ * EVERY, first * EVERY, (k - 1) * EVERY + 1)
-        samples = np.stack([ticks.x, ticks.y, ticks.z, ticks.vx, ticks.vy], 1).astype(np.float32)
-        return Stretch(f"layer {layer}", fine.xy, samples, ticks.extruding, print_mass_kg(ticks.filament_mm))
+        return Stretch(f"layer {layer}", fine.xy, ticks)
 
 
 def read_part(path: Path, machine: Machine, *, file_limits: bool = True, skip_bad: bool = False) -> Part:
@@ -61,12 +61,10 @@ def read_part(path: Path, machine: Machine, *, file_limits: bool = True, skip_ba
 def choose_layers(part: Part, wanted: str, seed: int = 42, budget_s: float = 90.0) -> list[int]:
     """Return the layers to print.
 
-    Args: wanted: "all"; "some": drawn by `seed` until they take `budget_s` [s] to print (at least one, all if they
-        fit); or a list such as "3,10-12".
-    Raises: ValueError: a layer that the part does not have, or another text.
+    Args: wanted: "some": drawn by `seed` until they take `budget_s` [s] to print (at least one, all if they fit); else
+        as `learn-data` takes them: "all", "sampled:5" or a list such as "3,10-12".
+    Raises: ValueError: no such layer, or another text.
     """
-    if wanted == "all":
-        return part.layers
     if wanted == "some":
         chosen, total = [], 0.0
         for layer in np.random.default_rng(seed).permutation(part.layers).tolist():
@@ -75,15 +73,8 @@ def choose_layers(part: Part, wanted: str, seed: int = 42, budget_s: float = 90.
                 break
             chosen.append(layer)
         return sorted(chosen)
-    try:
-        spans = [[int(n) for n in span.split("-")] for span in wanted.split(",")]
-        chosen = sorted({layer for span in spans for layer in range(span[0], span[-1] + 1)})
-    except ValueError:
-        raise ValueError(f'layers must be "all", "some" or a list such as 3,10-12, got {wanted!r}') from None
-    missing = sorted(set(chosen) - set(part.layers))
-    if missing or not chosen:
-        low, high = part.layers[0], part.layers[-1]
-        raise ValueError(
-            f"{part.name} has layers {low} to {high}; there is no layer {', '.join(map(str, missing)) or wanted}"
-        )
+    is_wanted = parse_layers(wanted)
+    chosen = [layer for layer in part.layers if is_wanted(layer)]
+    if not chosen:
+        raise ValueError(f"{part.name} has layers {part.layers[0]} to {part.layers[-1]}, none of them among {wanted}")
     return chosen

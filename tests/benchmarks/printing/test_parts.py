@@ -42,11 +42,13 @@ def test_a_layer_stands_at_both_ends_and_extrudes_its_outline(part: Part) -> Non
     assert stretch.seconds == pytest.approx(part.seconds(3) + 0.4, abs=3 * TICK_S)
 
 
-def test_the_print_grows_heavier(part: Part) -> None:
-    masses = [part.stretch(layer).print_mass_kg[-1] for layer in part.layers]
-    assert masses == sorted(masses)
-    # 20 mm of 1.75 mm PLA
-    assert masses[-1] == pytest.approx(20 * np.pi / 4 * 1.75**2 * 1.24e-6, rel=1e-3)
+def test_the_motors_own_errors_are_the_same_under_every_method(part: Part) -> None:
+    stretch = part.stretch(1)
+    plain, with_effects = Printer(MACHINE, LINEAR), Printer(MACHINE, LINEAR, effects_seed=3)
+    added = with_effects.print(stretch) - plain.print(stretch)
+    assert np.abs(added).max() > 1e-3
+    offsets = np.full_like(stretch.planned, 0.01)
+    assert with_effects.print(stretch, offsets=offsets) - plain.print(stretch, offsets=offsets) == pytest.approx(added)
 
 
 def test_layers_are_chosen_by_list_by_seed_or_all(part: Part) -> None:
