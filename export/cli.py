@@ -71,6 +71,8 @@ def _export(options: argparse.Namespace) -> int:
     except ParityError as error:
         log.print(_table(error.rows))
         raise
+    for note in report.notes:
+        print(f"learn-export: note: {note}", file=sys.stderr)
     if options.json:
         print(json.dumps(report.to_dict(), indent=2))
         return 0

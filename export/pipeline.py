@@ -18,6 +18,7 @@ from learn_rt.export.formats import ALL, Artifact, artifacts
 from learn_rt.export.golden import write_golden
 from learn_rt.export.latency import latency_us, one_thread
 from learn_rt.export.names import check_name, check_version
+from learn_rt.export.notes import notes
 from learn_rt.export.parity import Truth, max_error, truth
 from learn_rt.spec import Spec
 from learn_rt.train.core.servable import Servable
@@ -39,7 +40,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an export did; `added` names the files that were not in the version before."""
+    """What an export did; `added` names the files that were not in the version before, `notes` what to look out for."""
 
     name: str
     folder: Path
@@ -48,6 +49,7 @@ class Report:
     contract_hash: str
     scale: float
     rows: tuple[Row, ...]
+    notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
@@ -105,7 +107,8 @@ def export(
         (stage / "spec.json").write_text(spec.to_json())
         write_golden(stage / "golden.npz", samples, truths.y)
         target, added = _place(stage, version, spec)
-    return Report(name, target, int(target.name), tuple(added), spec.contract_hash, truths.scale, tuple(rows))
+    found = tuple(notes(target, spec))
+    return Report(name, target, int(target.name), tuple(added), spec.contract_hash, truths.scale, tuple(rows), found)
 
 
 def export_servable(

@@ -133,6 +133,16 @@ def test_the_name_given_is_the_name_in_every_file(tmp_path):
     assert 'name: "left-arm_2"' in (tmp_path / "left-arm_2" / "config.pbtxt").read_text()
 
 
+def test_a_version_that_followers_or_triton_cannot_use_is_noted(tmp_path):
+    triton = "Triton serves model.onnx, which this version lacks: add it with --format onnx"
+    assert write(tmp_path).notes == (triton,)
+    assert write(tmp_path, gain=3.0).notes == (triton,)
+    slower = replace(SPEC, dt_s=0.02)
+    first, second = write(tmp_path, gain=4.0, spec=slower).notes
+    assert first.startswith("the contract is not that of version 2")
+    assert second == triton
+
+
 @pytest.mark.parametrize(
     "name", ["", ".", "..", "../up", "a/b", "/etc", ".hidden", "-x", "a b", "a\n", "é", "１", "a" * 65]
 )
