@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from learn_rt.benchmarks.latency import pinning
 from learn_rt.benchmarks.latency.bench import Bench, Subject
 from learn_rt.benchmarks.latency.gate import WrongAnswer, verify
 from learn_rt.benchmarks.latency.judge import Estimate, interval, resamples
@@ -53,22 +52,24 @@ def compare(bench: Bench, name: str, seconds: float = 3.0) -> list[Comparison]:
     """
     subject = bench.subjects[name]
     folder = subject.model.version_folder
-    with pinning.on(bench.pinning.control):
-        found = []
-        if (folder / "step.onnx").exists():
-            found.append(_compare(subject, "onnxruntime, step.onnx", HEADLINE, _ort_step(subject), seconds))
-        if subject.spec.kind is Kind.WINDOW:
-            found.append(_compare(subject, "onnxruntime, model.onnx", WINDOW, _ort_window(subject), seconds))
+    cpus = bench.pinning.control
+    found = []
+    if (folder / "step.onnx").exists():
+        found.append(_compare(subject, "onnxruntime, step.onnx", HEADLINE, _ort_step(subject), seconds, cpus))
+    if subject.spec.kind is Kind.WINDOW:
+        found.append(_compare(subject, "onnxruntime, model.onnx", WINDOW, _ort_window(subject), seconds, cpus))
     return found
 
 
-def _compare(subject: Subject, against: str, reason: str, baseline: Any, seconds: float) -> Comparison:
+def _compare(
+    subject: Subject, against: str, reason: str, baseline: Any, seconds: float, cpus: frozenset[int] | None
+) -> Comparison:
     from learn_rt._latency import SessionArm, Turn
 
     stream, spec = subject.stream, subject.spec
     ours = Turn(SessionArm(subject.model.version_folder, "auto"), stream.samples, stream.answers)
     theirs = Turn(baseline, stream.samples)
-    (us, them), _ = in_turn([ours, theirs], CLOSED, seconds, spec.dt_s)
+    (us, them), _ = in_turn([ours, theirs], CLOSED, seconds, spec.dt_s, cpus)
     verify(f"{subject.model.name} in process", us, stream.tolerance)
     weights = resamples(len(us.latency.counts))
     ratios = them.latency.percentile_us(0.5, weights) / us.latency.percentile_us(0.5, weights)
@@ -93,7 +94,7 @@ def _ort(subject: Subject, graph: str, window: int, states: list[tuple[str, str,
 
     spec = subject.spec
     path = str(subject.model.version_folder / graph)
-    return OrtArm(_library(), path, window, spec.n_features, spec.n_outputs, states)
+    return OrtArm(ort_library(), path, window, spec.n_features, spec.n_outputs, states)
 
 
 def _checked(arm: Any, subject: Subject, graph: str) -> Any:
@@ -107,7 +108,7 @@ def _checked(arm: Any, subject: Subject, graph: str) -> Any:
     return arm
 
 
-def _library() -> str:
+def ort_library() -> str:
     """Return the path of the shared library in the installed onnxruntime."""
     import onnxruntime
 

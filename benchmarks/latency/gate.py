@@ -125,11 +125,10 @@ def run(
     subject, mode = bench.subjects[case.model], MODES[case.mode]
     period_s = 1.0 / rate_hz if rate_hz else subject.spec.dt_s
     budget = budget_of(subject.spec, budget_us)
-    with pinning.on(bench.pinning.control):
-        model_turn, empty_turn, what = bench.open(case.model, case.transport)
-        (model, empty), hiccup = in_turn(
-            [model_turn, empty_turn], mode, seconds or auto_seconds(mode, period_s), period_s
-        )
+    cpus = bench.pinning.control
+    with pinning.on(cpus):  # a client's I/O thread too
+        *turns, what = bench.open(case.model, case.transport)
+    (model, empty), hiccup = in_turn(turns, mode, seconds or auto_seconds(mode, period_s), period_s, cpus)
     verify(f"{case.model} over {what}", model, subject.stream.tolerance)
     verify(f"the empty model over {what}", empty, subject.empty_stream.tolerance)
     judgements = tuple(judge(model.latency, empty.latency, hiccup, budget))

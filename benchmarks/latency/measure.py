@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from learn_rt.benchmarks.latency.histogram import Blocks
+from learn_rt.benchmarks.latency.pinning import on
 
 PAIRS = 12  # blocks of each arm: enough for an interval, few enough that a block outlasts a disturbance
 STAGES = ("late", "queue", "wire", "compute", "wake_up")
@@ -59,10 +60,13 @@ class Measured:
         )
 
 
-def in_turn(arms: Sequence[Turn], mode: Mode, seconds: float, period_s: float) -> tuple[list[Measured], Blocks]:
+def in_turn(
+    arms: Sequence[Turn], mode: Mode, seconds: float, period_s: float, cpus: frozenset[int] | None = None
+) -> tuple[list[Measured], Blocks]:
     """Measure all arms, block by block in turn (ABAB...), for `seconds` together.
 
     Args: period_s: of the control loop; the schedule when paced, and what an answer must not exceed.
+        cpus: where the control loop is kept; the sleeper may wake anywhere, so that the loop's own load is not its.
     Returns: each arm's blocks, and how late a sleeper on the same schedule woke in the meantime.
     """
     from learn_rt._latency import Hiccup
@@ -71,9 +75,11 @@ def in_turn(arms: Sequence[Turn], mode: Mode, seconds: float, period_s: float) -
     duration_ns = round(seconds * 1e9 / (PAIRS * len(arms)))
     hiccup = Hiccup(period_ns)
     try:
-        blocks = [
-            [arm.run(duration_ns, period_ns, mode.paced, mode.cold, mode.warm_up) for arm in arms] for _ in range(PAIRS)
-        ]
+        with on(cpus):
+            blocks = [
+                [arm.run(duration_ns, period_ns, mode.paced, mode.cold, mode.warm_up) for arm in arms]
+                for _ in range(PAIRS)
+            ]
     finally:
         lateness = hiccup.stop()
     measured = [Measured.read(of_arm) for of_arm in zip(*blocks, strict=True)]
