@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from learn_rt.benchmarks.printing.baselines import Array, Baselines
 from learn_rt.benchmarks.printing.contour import Figures, Tally
-from learn_rt.benchmarks.printing.loop import Served
 from learn_rt.benchmarks.printing.picture import Layer
 from learn_rt.benchmarks.printing.printer import TICK_S, Printer, Stretch
 from learn_rt.benchmarks.printing.report import METHODS
+
+
+class Ours(Protocol):
+    """What prints through a model; `loop.Served` does."""
+
+    def print(self, printer: Printer, stretch: Stretch) -> Array:
+        """Return where the nozzle was at the ticks, (k, 2) [mm]."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +26,7 @@ class Contender:
 
     printer: Printer
     baselines: Baselines
-    ours: Served
+    ours: Ours
 
     def print(self, method: str, stretch: Stretch) -> Array:
         """Return where the nozzle was at the ticks (k, 2) [mm] under a method's name."""
