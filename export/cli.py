@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from learn_rt.export.pipeline import Row
+    from learn_rt.spec import Spec
 
 EPILOG = "example: learn-export runs/printer/best.pt --format all --out models/"
 
@@ -42,7 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         print(f"learn-export: needs {error.name}: pip install 'learn-rt[train,export]'", file=sys.stderr)
     except (ValueError, OSError, RuntimeError) as error:
-        print(f"learn-export: {str(error).strip().splitlines()[0]}", file=sys.stderr)
+        print(f"learn-export: {next(iter(str(error).strip().splitlines()), repr(error))}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("learn-export: interrupted", file=sys.stderr)
     return 1
 
 
@@ -69,26 +72,31 @@ def _export(options: argparse.Namespace) -> int:
                 say=status.update,
             )
     except ParityError as error:
-        log.print(_table(error.rows))
+        log.print(_table(error.rows, spec))
         raise
     for note in report.notes:
         print(f"learn-export: note: {note}", file=sys.stderr)
     if options.json:
         print(json.dumps(report.to_dict(), indent=2))
         return 0
-    Console().print(_table(report.rows))
+    Console().print(_table(report.rows, spec))
     added = ", ".join(report.added) if report.added else "nothing new: this very export is there"
     print(f"{report.folder}: {added}")
     return 0
 
 
-def _table(rows: Sequence[Row]) -> Table:
-    """Return the rows as a table; errors in the outputs' units."""
+def _table(rows: Sequence[Row], spec: Spec) -> Table:
+    """Return the rows as a table; errors in the outputs' unit, where it is one."""
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("format", "file", "bytes", "max error", "bound", "p50 us", "p99 us"):
-        table.add_column(heading, justify="left" if heading in ("format", "file") else "right", no_wrap=True)
+    units = {s.unit for s in spec.outputs}
+    unit = f" {units.pop()}" if len(units) == 1 else ""
+    table.add_column("format", no_wrap=True)
+    table.add_column("file", no_wrap=True)
+    for heading in ("bytes", f"max error{unit}", f"bound{unit}", "p50 us", "p99 us"):
+        table.add_column(Text(heading), justify="right", no_wrap=True)
     for r in rows:
         took = f"{r.latency_us['p50']:.1f}", f"{r.latency_us['p99']:.1f}"
         table.add_row(r.format, r.file, str(r.bytes), f"{r.max_error:.2e}", f"{r.bound:.2e}", *took)

@@ -16,7 +16,7 @@ def test_it_writes_the_folder_and_prints_the_table(trained, tmp_path, capsys):
     out = tmp_path / "models"
     assert main([str(trained.checkpoint), "--format", "torchscript", "--out", str(out)]) == 0
     printed = capsys.readouterr().out
-    assert "max error" in printed
+    assert "max error mm" in printed
     assert "model.pt" in printed
     assert f"{out}/printer/1" in printed
     assert (out / "printer" / "1" / "model.pt").is_file()
