@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAGITTA_MM = 0.0005  # a chord leaves its arc by at most this: far below what a plant shows
+MAX_CHORDS = 100_000  # of one line
 Point = tuple[float, float]
 
 
@@ -37,7 +38,7 @@ def arc_points(
 
     `turns` counts the turn that is begun: 1 is the plain arc, or a whole turn when it ends at its start. The last point
     is `end` exactly; the radius moves evenly from the start's to the end's, which differ by the file's rounding.
-    Raises: ValueError: no radius, or an end that does not lie on the circle.
+    Raises: ValueError: no radius, an end that does not lie on the circle, or too long an arc.
     """
     x0, y0 = start[0] - centre[0], start[1] - centre[1]
     x1, y1 = end[0] - centre[0], end[1] - centre[1]
@@ -55,6 +56,8 @@ def arc_points(
     sweep += 2 * math.pi * (turns - 1)
     step = 2 * math.acos(max(1 - SAGITTA_MM / r0, 0.0))
     n = max(math.ceil(sweep / step), 1)
+    if n > MAX_CHORDS:
+        raise ValueError(f"expected an arc of at most {MAX_CHORDS} chords, got {r0 * sweep:.4g} mm of it")
     fraction = np.arange(1, n + 1) / n
     angle = a0 + (-sweep if clockwise else sweep) * fraction
     radius = r0 + (r1 - r0) * fraction

@@ -34,11 +34,11 @@ HOMING_SPEED_MM_S = 50.0
 TINY_MM = 1e-6
 MAX_REPORTED = 20
 
-_WORD = re.compile(r"\s*([A-Za-z])\s*([-+]?(?:\d+(?:\.\d*)?|\.\d+))")
-_COMMAND = re.compile(r"\s*(?:[Nn]\s*\d+\s*)?([GMTgmt])\s*(\d{1,5})(?:\.(\d{1,3}))?(?![\d.])")
-_MACRO = re.compile(r"\s*([A-Z][A-Z0-9]*_[A-Z0-9_]*)((?:\s+\w+\s*=\s*\S+)*)\s*$")
-_CHECKSUM = re.compile(r"\*\s*(\d{1,3})\s*$")
-_INLINE = re.compile(r"\([^()]*\)")
+_WORD = re.compile(r"\s*([A-Za-z])\s*([-+]?(?:\d+(?:\.\d*)?|\.\d+))", re.ASCII)
+_COMMAND = re.compile(r"\s*(?:[Nn]\s*\d+\s*)?([GMTgmt])\s*(\d{1,5})(?:\.(\d{1,3}))?(?![\d.])", re.ASCII)
+_MACRO = re.compile(r"\s*([A-Z][A-Z0-9]*_[A-Z0-9_]*)((?:\s+\w+\s*=\s*\S+)*)\s*$", re.ASCII)
+_CHECKSUM = re.compile(r"\*\s*(\d{1,3})\s*$", re.ASCII)
+_INLINE = re.compile(r"\([^()]*\)", re.ASCII)
 _IGNORED_G = {
     10,
     11,
@@ -335,8 +335,8 @@ def _changed(motion: Motion, number: int, mm: Words) -> Motion:
 def _velocity_limit(motion: Motion, text: str) -> Motion:
     """Return the limits after Klipper's SET_VELOCITY_LIMIT VELOCITY= ACCEL= SQUARE_CORNER_VELOCITY=."""
     change: dict[str, object] = {}
-    for key, value in re.findall(r"(\w+)\s*=\s*(\S+)", text):
-        if not re.fullmatch(r"\d+(?:\.\d*)?", value):
+    for key, value in re.findall(r"(\w+)\s*=\s*(\S+)", text, re.ASCII):
+        if not re.fullmatch(r"\d+(?:\.\d*)?", value, re.ASCII):
             raise ValueError(f"expected a number after {key}=, got {value[:40]!r}")
         number = _number(value, key)
         if key == "ACCEL":

@@ -98,10 +98,10 @@ def plan_pieces(batches: Iterable[Moves], style: Style | str = Style.LOOKAHEAD) 
         previous = moves[-1:].copy()
         pending = np.concatenate([pending, moves])
         # Whatever comes next, the last move ends between standing and its nominal speed: what both agree on is settled.
-        low = _look_ahead(pending, 0.0 if rest else float(previous["stop"][0]))
+        low = _look_ahead(pending, 0.0)
         high = low if rest else _look_ahead(pending, float(previous["nominal"][0]))
-        n = int(np.flatnonzero(low[:-1] == high[:-1])[-1])
-        if n == 0 and len(pending) > MAX_PENDING:
+        n = int(np.flatnonzero(low[:-1] == high[:-1]).max(initial=0))
+        if len(pending) - n > MAX_PENDING:
             n = len(pending) - 1
         if n:
             piece = _in_time(pending[:n], low[: n + 1], clock, fed)
