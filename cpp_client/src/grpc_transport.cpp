@@ -1,5 +1,6 @@
 #include "grpc_transport.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/grpcpp.h>
 
 #include <stdexcept>
@@ -22,7 +23,11 @@ std::shared_ptr<grpc::Channel> make_channel(const std::string& target) {
 
 }  // namespace
 
-GrpcTransport::GrpcTransport(std::string target, bool spin) : target_(std::move(target)), spin_(spin) {}
+GrpcTransport::GrpcTransport(std::string target, bool spin) : target_(std::move(target)), spin_(spin) {
+  // gRPC 1.51 shuts down with its last user, and may sleep for 10 s doing so: here it stays up until the process ends.
+  static const bool up = (grpc_init(), true);
+  static_cast<void>(up);
+}
 GrpcTransport::~GrpcTransport() { close(); }
 
 Spec GrpcTransport::describe(const std::string& model, const std::string& version, std::chrono::milliseconds timeout) {

@@ -85,6 +85,7 @@ bool StreamClient::take(Prediction& prediction) LEARN_RT_REALTIME {
       prediction.latency_ns = head.arrived_ns - head.pushed_ns;
       prediction.queue_ns = head.queue_ns;
       prediction.compute_ns = head.compute_ns;
+      prediction.wire_ns = head.arrived_ns - head.pushed_ns - head.queue_ns - head.compute_ns;
       std::copy_n(frame.values, answers_.width(), prediction.values);
     }
     answers_.release(answers_.begin() + 1);
@@ -127,7 +128,7 @@ Prediction StreamClient::predict(const float* sample, std::chrono::nanoseconds d
     policy_.answer(latest_);
   } else {
     latest_.sequence = sequence - origin_;
-    latest_.queue_ns = latest_.compute_ns = 0;
+    latest_.queue_ns = latest_.compute_ns = latest_.wire_ns = 0;
     miss(pump_.up() ? kLate : kDisconnected, nominal);
   }
   if (pushed) wanted_ = sequence + 1;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <ostream>
 #include <string>
 #include <thread>
 
@@ -241,6 +242,7 @@ struct Lie {
   const char* complaint;
   std::function<void(Reply&)> tell;
 };
+void PrintTo(const Lie& lie, std::ostream* out) { *out << lie.name; }
 class AgainstALyingServer : public testing::TestWithParam<Lie> {};
 
 const float kNans[2] = {0.1F, std::numeric_limits<float>::quiet_NaN()};

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <ostream>
 #include <string>
 
 #include "checks.h"
@@ -17,6 +18,7 @@ struct Way {
   const char* name;
   bool unix_socket, spin;
 };
+void PrintTo(const Way& way, std::ostream* out) { *out << way.name; }
 
 class Grpc : public testing::TestWithParam<Way> {
  protected:

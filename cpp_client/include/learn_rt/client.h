@@ -32,9 +32,10 @@ struct Prediction {
   std::uint32_t flags = 0;     // Flag bits
   std::uint32_t n_outputs = 0;
   std::int64_t latency_ns = 0;  // push to answer
-  // Where that time went; what is left of it is the wire and the hand-over. 0 where a transport has no such stage.
+  // Where that time went; what is left of it is the hand-over to the control thread. 0 where a transport has no such stage.
   std::int64_t queue_ns = 0;    // push until the I/O thread takes the sample
   std::int64_t compute_ns = 0;  // in the server: the request's arrival in its handler to the answer
+  std::int64_t wire_ns = 0;     // both ways, and what the server does outside its handler
   float values[kMaxOutputs] = {};
 };
 
