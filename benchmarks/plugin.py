@@ -56,7 +56,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what the run is not for, instead of reporting it as skipped; and gates that were collected twice."""
     only = config.getoption("benchmark_only", False)
     skip = config.getoption("benchmark_skip", False) and not only
-    kept, left_out, seen = [], [], set()
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    seen: set[str] = set()
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         is_gate = "learn_case" in fixtures

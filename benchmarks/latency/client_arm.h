@@ -46,8 +46,8 @@ class ClientArm final : public Arm {
     Stages stages;
     stages.queue = last_.queue_ns;
     stages.compute = last_.compute_ns;
-    stages.wire = std::max<std::int64_t>(last_.latency_ns - last_.queue_ns - last_.compute_ns, 0);
-    stages.wake_up = std::max<std::int64_t>(call_ns - last_.latency_ns, 0);
+    stages.wire = last_.wire_ns;
+    stages.wake_up = call_ns - last_.queue_ns - last_.wire_ns - last_.compute_ns;
     return stages;
   }
 
