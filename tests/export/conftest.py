@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from learn_rt.export import export_servable
 from learn_rt.spec import Spec
@@ -24,6 +26,15 @@ class Trained:
     module: Servable
     spec: Spec
     held_out: np.ndarray  # (23, 7, 5) float32
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_torch_thread() -> Iterator[None]:
+    """Nets of eight cells lose by sharing the work, the more so on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ import sys, warnings
 sys.modules["learn_rt"] = None  # an import of it fails
 warnings.simplefilter("ignore")
 import numpy as np, torch
+torch.set_num_threads(1)
 version, tolerance = sys.argv[1], float(sys.argv[2])
 golden = np.load(version + "/golden.npz")
 for module in (torch.jit.load(version + "/model.pt"), torch.export.load(version + "/model.pt2").module()):
