@@ -274,12 +274,14 @@ def _words(code: str, at: int, allowed: str) -> Words:
     while at < len(code):
         word = _WORD.match(code, at)
         if not word:
-            raise ValueError(f"expected a letter and a number at column {at + 1}, got {code[at:].strip()[:40]!r}")
+            rest = code[at:].lstrip()
+            column = len(code) - len(rest) + 1
+            raise ValueError(f"expected a letter and a number at column {column}, got {rest[:40]!r}")
         letter = word[1].upper()
         if letter not in allowed:
-            raise ValueError(f"expected {', '.join(allowed)}, got {letter} at column {at + 1}")
+            raise ValueError(f"expected {', '.join(allowed)}, got {letter}")
         if letter in words:
-            raise ValueError(f"expected {letter} once, got it again at column {at + 1}")
+            raise ValueError(f"expected {letter} once, got it again")
         words[letter] = _number(word[2], letter)
         at = word.end()
     return words
