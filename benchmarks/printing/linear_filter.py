@@ -33,18 +33,19 @@ class LinearFilter:
 
 
 def fit(paths: Iterable[tuple[Array, Array]], steps: int, preview: int, ridge: float = 1e-8) -> LinearFilter:
-    """Return the filter nearest to the targets of all paths.
+    """Return the filter nearest to the targets of all paths, over the windows that lie inside them.
 
     Args: paths: raw samples (n, 5) and target offsets (n, 2) [mm] of each; ridge: relative to the features' mean power.
     """
     size = steps * FEATURES
     gram, moment = np.zeros((size, size)), np.zeros((size, 2))
     for samples, targets in paths:
-        windows = _windows(samples, steps, preview)
+        inside = slice(steps - preview, len(samples) - preview)
+        windows, wanted = _windows(samples, steps, preview)[inside], targets[inside]
         for i in range(0, len(windows), CHUNK):
             part = windows[i : i + CHUNK].reshape(-1, size)
             gram += part.T @ part
-            moment += part.T @ targets[i : i + CHUNK]
+            moment += part.T @ wanted[i : i + CHUNK]
     # velocities [mm/s] and increments [mm] differ by the tick: each is shrunk by its own power
     power = np.diag(gram).reshape(steps, FEATURES).mean(0)
     gram[np.diag_indices(size)] += ridge * np.tile(power, steps)

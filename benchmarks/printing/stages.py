@@ -55,9 +55,16 @@ class Stages:
         """Return whether `work` was last done with the inputs that `key` stands for."""
         return self._done.get(work) == key
 
+    def forget(self, work: str) -> None:
+        """Forget that it was done, before it is done anew: what is cut off is not taken for done."""
+        self._remember({name: key for name, key in self._done.items() if name != work})
+
     def mark_done(self, work: str, key: str) -> None:
         """Remember it, across runs."""
-        self._done[work] = key
+        self._remember(self._done | {work: key})
+
+    def _remember(self, done: dict[str, str]) -> None:
+        self._done = done
         self._memory.parent.mkdir(parents=True, exist_ok=True)
         self._memory.write_text(json.dumps(self._done, indent=2) + "\n")
 
