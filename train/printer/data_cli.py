@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from learn_rt.train.printer.machine import load_machine, machine_names
 from learn_rt.train.printer.part import PLANTS, Options, parse_layers, simulate_part
@@ -123,12 +123,14 @@ def _simulate(
         for file, folder in zip(files, folders, strict=True):
             size = file.stat().st_size if file.is_file() else 0
             task = bar.add_task(file.name, total=max(size, 1))
-            manifest = simulate_part(
-                file, folder, options, force=force, progress=lambda n, task=task: bar.update(task, completed=n)
-            )
+
+            def read(n: int, task: TaskID = task) -> None:
+                bar.update(task, completed=n)
+
+            manifest = simulate_part(file, folder, options, force=force, progress=read)
             bar.update(task, completed=max(size, 1))
             for problem in manifest["problems"]:
-                log.print(f"skipped: {problem}", markup=False, highlight=False)
+                log.print(f"skipped: {problem}", markup=False, highlight=False, soft_wrap=True)
             manifests.append(manifest)
     return manifests
 

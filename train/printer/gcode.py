@@ -13,16 +13,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from learn_rt.train.printer.arcs import arc_points, centre_from_radius
 from learn_rt.train.printer.features import feature_of, layer_style, marks_layers
+from learn_rt.train.printer.limits import changed, velocity_limit
 from learn_rt.train.printer.lines import read_lines
-from learn_rt.train.printer.machine import Cornering, Machine, Motion
+from learn_rt.train.printer.machine import Machine, Motion
 from learn_rt.train.printer.moves import MOVE, Moves
+from learn_rt.train.printer.words import Words, read_words, within, without_checksum
 
 BATCH = 8192  # moves handed on at a time
 MAX_COORDINATE_MM = 10_000.0
@@ -34,10 +35,8 @@ HOMING_SPEED_MM_S = 50.0
 TINY_MM = 1e-6
 MAX_REPORTED = 20
 
-_WORD = re.compile(r"\s*([A-Za-z])\s*([-+]?(?:\d+(?:\.\d*)?|\.\d+))", re.ASCII)
 _COMMAND = re.compile(r"\s*(?:[Nn]\s*\d+\s*)?([GMTgmt])\s*(\d{1,5})(?:\.(\d{1,3}))?(?![\d.])", re.ASCII)
 _MACRO = re.compile(r"\s*([A-Z][A-Z0-9]*_[A-Z0-9_]*)((?:\s+\w+\s*=\s*\S+)*)\s*$", re.ASCII)
-_CHECKSUM = re.compile(r"\*\s*(\d{1,3})\s*$", re.ASCII)
 _INLINE = re.compile(r"\([^()]*\)", re.ASCII)
 _IGNORED_G = {
     10,
@@ -49,7 +48,6 @@ _IGNORED_G = {
     80,
     94,
 }  # firmware retraction, planes, probing: no motion in x and y that we model
-Words = dict[str, float]
 
 
 class GcodeReader:
@@ -120,7 +118,7 @@ class GcodeReader:
         if "(" in code:
             code = _INLINE.sub(" ", code)
         if "*" in code:
-            code = _checked(code)
+            code = without_checksum(code)
         command = _COMMAND.match(code)
         if not command:
             self._macro(code)
@@ -146,18 +144,18 @@ class GcodeReader:
 
     def _g(self, number: int, code: str, at: int) -> None:
         if number in (0, 1):
-            self._move(_words(code, at, "XYZEF"))
+            self._move(read_words(code, at, "XYZEF"))
         elif number in (2, 3):
-            self._arc(_words(code, at, "XYZEFIJRP"), clockwise=number == 2)
+            self._arc(read_words(code, at, "XYZEFIJRP"), clockwise=number == 2)
         elif number == 4:
-            words = _words(code, at, "PS")
+            words = read_words(code, at, "PS")
             self._pause(words["S"] if "S" in words else words.get("P", 0.0) / 1e3)
         elif number in (20, 21):
             self._unit_mm = 25.4 if number == 20 else 1.0
         elif number in (90, 91):
             self._relative = [number == 91] * 4
         elif number == 92:
-            self._set_position(_words(code, at, "XYZE"))
+            self._set_position(read_words(code, at, "XYZE"))
         elif number == 28:
             self._home(code[at:])
         elif number not in _IGNORED_G:
@@ -167,20 +165,20 @@ class GcodeReader:
         if number in (82, 83):
             self._relative[3] = number == 83
         elif number == 220:
-            self._feed_scale = _within("S", _words(code, at, "SBR").get("S", 100.0), 1, 1000) / 100
+            self._feed_scale = within("S", read_words(code, at, "SBR").get("S", 100.0), 1, 1000) / 100
         elif number == 400:
             self._pause(0.0)
         elif number in (201, 203, 204, 205) and self.file_limits:
-            words = _words(code, at, "PRSTXYZEJBFG")
+            words = read_words(code, at, "PRSTXYZEJBFG")
             mm = {k: v * self._unit_mm for k, v in words.items() if k in "XYZEPRSTJ"}
-            self._motion, self._limit = _changed(self._motion, number, mm), -1
+            self._motion, self._limit = changed(self._motion, number, mm), -1
 
     def _macro(self, code: str) -> None:
         macro = _MACRO.match(code)
         if not macro:
             raise ValueError(f"expected a command such as G1 X10 Y20 E0.5, got {code.strip()[:40]!r}")
         if macro[1] == "SET_VELOCITY_LIMIT" and self.file_limits:
-            self._motion, self._limit = _velocity_limit(self._motion, macro[2]), -1
+            self._motion, self._limit = velocity_limit(self._motion, macro[2]), -1
 
     def _target(self, words: Words) -> list[float]:
         target = list(self._at)
@@ -193,7 +191,7 @@ class GcodeReader:
                     raise ValueError(f"expected {letter} within +-{limit:g} mm, got {target[i]:g}")
         if "F" in words:
             feed = words["F"] * self._unit_mm
-            _within("F [mm/min]", feed, MIN_FEED_MM_MIN, MAX_FEED_MM_MIN)
+            within("F [mm/min]", feed, MIN_FEED_MM_MIN, MAX_FEED_MM_MIN)
             self._feed_mm_s = feed / 60
         return target
 
@@ -211,8 +209,8 @@ class GcodeReader:
             centre = (start[0] + words.get("I", 0.0) * mm, start[1] + words.get("J", 0.0) * mm)
         else:
             raise ValueError("expected either I and J or R with G2 and G3")
-        _within("centre [mm]", max(abs(centre[0]), abs(centre[1])), 0, 10 * MAX_COORDINATE_MM)
-        turns = _within("P", words.get("P", 1.0), 0, 100)
+        within("centre [mm]", max(abs(centre[0]), abs(centre[1])), 0, 10 * MAX_COORDINATE_MM)
+        turns = within("P", words.get("P", 1.0), 0, 100)
         points, radius, fraction = arc_points(start, end, centre, clockwise, max(int(turns), 1))
         z0, e0 = self._at[2], self._at[3]
         for i, ((x, y), f) in enumerate(zip(points.tolist(), fraction.tolist(), strict=True)):
@@ -245,14 +243,14 @@ class GcodeReader:
         self._rows.append((tuple(start), delta, speed, radius, pause_s, *place))
 
     def _pause(self, seconds: float) -> None:
-        _within("a pause [s]", seconds, 0, MAX_MOVE_S)
+        within("a pause [s]", seconds, 0, MAX_MOVE_S)
         self._row(self._planned, (0.0, 0.0, 0.0, 0.0), 0.0, 0.0, seconds, False)
 
     def _set_position(self, words: Words) -> None:
         for i, letter in enumerate("XYZE"):
             if letter in words or not words:
                 value = words.get(letter, 0.0) * self._unit_mm
-                _within(letter, abs(value), 0, 1e9 if i == 3 else MAX_COORDINATE_MM)
+                within(letter, abs(value), 0, 1e9 if i == 3 else MAX_COORDINATE_MM)
                 self._zero[i] = self._at[i] - value
 
     def _home(self, rest: str) -> None:
@@ -265,87 +263,3 @@ class GcodeReader:
         self._append(target, 0.0, False)
         self._feed_mm_s = feed
         self._pause(0.0)
-
-
-def _words(code: str, at: int, allowed: str) -> Words:
-    """Return the words of a command from column `at` on, by letter."""
-    words: Words = {}
-    code = code.rstrip()
-    while at < len(code):
-        word = _WORD.match(code, at)
-        if not word:
-            rest = code[at:].lstrip()
-            column = len(code) - len(rest) + 1
-            raise ValueError(f"expected a letter and a number at column {column}, got {rest[:40]!r}")
-        letter = word[1].upper()
-        if letter not in allowed:
-            raise ValueError(f"expected {', '.join(allowed)}, got {letter}")
-        if letter in words:
-            raise ValueError(f"expected {letter} once, got it again")
-        words[letter] = _number(word[2], letter)
-        at = word.end()
-    return words
-
-
-def _number(text: str, letter: str) -> float:
-    value = float(text)
-    if not abs(value) <= 1e12:
-        raise ValueError(f"expected a number within +-1e12 after {letter}, got {text[:40]}")
-    return value
-
-
-def _within(name: str, value: float, low: float, high: float) -> float:
-    if not low <= value <= high:
-        raise ValueError(f"expected {name} from {low:g} to {high:g}, got {value:g}")
-    return value
-
-
-def _checked(code: str) -> str:
-    """Return the line without its checksum, the exclusive or of all bytes before the star."""
-    found = _CHECKSUM.search(code)
-    if not found:
-        raise ValueError(f"expected a checksum after *, got {code.strip()[:40]!r}")
-    total = 0
-    for byte in code[: found.start()].encode():
-        total ^= byte
-    if total != int(found[1]):
-        raise ValueError(f"expected checksum {total}, got {found[1]}")
-    return code[: found.start()]
-
-
-def _changed(motion: Motion, number: int, mm: Words) -> Motion:
-    """Return the limits after M201, M203, M204 or M205 with these values (mm, s)."""
-    axes = [(i, mm[letter]) for i, letter in enumerate("XYZE") if letter in mm]
-    if number == 204:
-        use = {"P": "print", "R": "retract", "T": "travel"}
-        change = {f"{use[k]}_acceleration_mm_s2": v for k, v in mm.items() if k in use}
-        if "S" in mm:  # the old form: both
-            change |= {"print_acceleration_mm_s2": mm["S"], "travel_acceleration_mm_s2": mm["S"]}
-        return replace(motion, **change)
-    name = {201: "acceleration_mm_s2", 203: "speed_mm_s", 205: "jerk_mm_s"}[number]
-    values = list(getattr(motion, name))
-    for i, value in axes:
-        values[i] = value
-    change = {name: tuple(values)}
-    if number == 205 and "J" in mm:
-        change |= {"junction_deviation_mm": mm["J"], "cornering": Cornering.JUNCTION}
-    elif number == 205 and {"X", "Y"} & mm.keys():
-        change |= {"cornering": Cornering.JERK}
-    return replace(motion, **change)
-
-
-def _velocity_limit(motion: Motion, text: str) -> Motion:
-    """Return the limits after Klipper's SET_VELOCITY_LIMIT VELOCITY= ACCEL= SQUARE_CORNER_VELOCITY=."""
-    change: dict[str, object] = {}
-    for key, value in re.findall(r"(\w+)\s*=\s*(\S+)", text, re.ASCII):
-        if not re.fullmatch(r"\d+(?:\.\d*)?", value, re.ASCII):
-            raise ValueError(f"expected a number after {key}=, got {value[:40]!r}")
-        number = _number(value, key)
-        if key == "ACCEL":
-            change |= {"print_acceleration_mm_s2": number, "travel_acceleration_mm_s2": number}
-        elif key == "VELOCITY":
-            change["speed_mm_s"] = (number, number, *motion.speed_mm_s[2:])
-        elif key == "SQUARE_CORNER_VELOCITY":
-            a = float(change.get("print_acceleration_mm_s2", motion.print_acceleration_mm_s2))  # type: ignore[arg-type]
-            change |= {"junction_deviation_mm": number**2 * (math.sqrt(2) - 1) / a, "cornering": Cornering.JUNCTION}
-    return replace(motion, **change)  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import h5py
 import numpy as np
@@ -227,4 +228,5 @@ def join(layers: Sequence[Layer]) -> Layer:
         if abs((b.time[0] - a.time[-1]) * a.rate_hz - 1) > 1e-3:
             raise ValueError(f"layers {a.number} and {b.number} do not follow each other in time")
     names = ("time", "reference", "velocity", "actual", "extruding", "travel", "layer", "feature")
-    return replace(first, **{name: np.concatenate([getattr(layer, name) for layer in layers]) for name in names})
+    joined: dict[str, Any] = {name: np.concatenate([getattr(layer, name) for layer in layers]) for name in names}
+    return replace(first, **joined)
