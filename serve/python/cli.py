@@ -23,12 +23,14 @@ The ready line goes to stdout, logs to stderr. SIGTERM or SIGINT: not ready, dra
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT. Return 0 when stopped, 1 when it could not start; a usage error exits 2."""
-    stop = StopSignal()
     args = _parse(argv)
+    # Until it serves, Ctrl-C just ends the process: Python's own way would wait for the loading in C++.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         folders = scan(args.models, args.model)
         _pin(args.pin)
         server = _start(args, [(f.name, f.version, f.path) for f in folders])
+        stop = StopSignal()
     except (ValueError, RuntimeError, OSError) as error:
         print(f"learn-serve: {_one_line(error)}", file=sys.stderr)
         return 1
@@ -98,7 +100,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _start(args: argparse.Namespace, models: list[tuple[str, int, Path]]) -> Any:
-    # Imported late, so that --help and a wrong folder answer at once.
+    # Imported late, so that --help and a wrong folder answer at once. The runtime's package is how C++ reaches ONNX
+    # Runtime; it imports that when a model needs it.
+    import learn_rt.runtime  # noqa: F401
     from learn_rt._serve import Server
 
     return Server(models, args.listen, backend=args.backend, max_streams=args.max_streams, version=__version__)

@@ -21,8 +21,8 @@ struct ListenAddress {
   static ListenAddress parse(const std::string& text);
 };
 
-// Makes way for a Unix socket: a stale one is removed. Throws std::runtime_error when the path is something else, or when
-// somebody answers there.
+// Makes way for a Unix socket: a stale one is removed. Throws std::runtime_error when the path is something else, or
+// when somebody answers there.
 void clear_stale_socket(const ListenAddress& address);
 
 // Why this process cannot listen there, asked of the operating system; empty when it could.

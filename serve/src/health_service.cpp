@@ -8,7 +8,8 @@ namespace learn_rt::serve {
 using health::HealthCheckResponse;
 using Status = HealthCheckResponse::ServingStatus;
 
-// One Watch. It is told a state, writes it when the last write is out, and leaves out states that were passed meanwhile.
+// One Watch. It is told a state, writes it when the last write is out, and leaves out states that were passed
+// meanwhile.
 class HealthService::Watcher final : public grpc::ServerWriteReactor<HealthCheckResponse>,
                                      public std::enable_shared_from_this<Watcher> {
  public:

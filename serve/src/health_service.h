@@ -13,7 +13,8 @@ namespace learn_rt::serve {
 
 namespace health = grpc::health::v1;
 
-// grpc.health.v1 as callbacks, List included (gRPC's own service has no List). Every service has the server's state. Any thread.
+// grpc.health.v1 as callbacks, List included (gRPC's own service has no List). Every service has the server's state.
+// Any thread.
 class HealthService final : public health::Health::CallbackService {
  public:
   // `services`: full names; "" is added, the whole server.

@@ -54,7 +54,8 @@ grpc::Status read_sequence(const inference::ModelInferRequest& request, Sequence
           return invalid("parameter sequence_id must be an integer or a string");
       }
     } else if (name == "sequence_start" || name == "sequence_end") {
-      if (value.parameter_choice_case() != Parameter::kBoolParam) return invalid("parameter " + name + " must be a bool");
+      if (value.parameter_choice_case() != Parameter::kBoolParam)
+        return invalid("parameter " + name + " must be a bool");
       (name == "sequence_start" ? sequence->start : sequence->end) = value.bool_param();
     }
   }

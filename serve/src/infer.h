@@ -20,7 +20,8 @@ grpc::Status read_sequence(const inference::ModelInferRequest& request, Sequence
 // The response's head: the model as served and the request's id.
 void head(const inference::ModelInferRequest& request, const ModelHost& host, inference::ModelInferResponse* response);
 
-// Answers whole windows, [batch, window, n_features] -> [batch, n_outputs], as model.onnx does: no session, no envelope. Any thread.
+// Answers whole windows, [batch, window, n_features] -> [batch, n_outputs], as model.onnx does: no session, no
+// envelope. Any thread.
 grpc::Status infer(const Repository& repository, const inference::ModelInferRequest& request,
                    inference::ModelInferResponse* response);
 

@@ -11,8 +11,9 @@
 
 namespace learn_rt::serve {
 
-// One ModelStreamInfer without its transport. A request without sequence_id holds whole windows; one with it holds one sample,
-// [1, n_features], of that sequence's session. Sequences belong to their stream and are freed with it. One thread at a time.
+// One ModelStreamInfer without its transport. A request without sequence_id holds whole windows; one with it holds one
+// sample, [1, n_features], of that sequence's session. Sequences belong to their stream and are freed with it. One
+// thread at a time.
 class InferStream {
  public:
   static constexpr std::size_t kMaxSequences = 64;  // of one stream, at the same time

@@ -60,10 +60,10 @@ grpc::Status PredictStream::open(const v1::Open& open, v1::Opened* opened) {
   if (const grpc::Status found = repository_->find(open.model(), open.version(), &host); !found.ok()) return found;
   const Spec& spec = host->spec();
   if (open.contract_hash() != spec.contract_hash) {
-    return {grpc::StatusCode::FAILED_PRECONDITION,
-            "open.contract_hash is '" + open.contract_hash() + "', but " + host->name() + "/" +
-                std::to_string(host->version()) + " has the contract " + spec.contract_hash +
-                ": ask Describe for its spec"};
+    return {grpc::StatusCode::FAILED_PRECONDITION, "open.contract_hash is '" + open.contract_hash() + "', but " +
+                                                       host->name() + "/" + std::to_string(host->version()) +
+                                                       " has the contract " + spec.contract_hash +
+                                                       ": ask Describe for its spec"};
   }
   const auto rest_size = static_cast<std::size_t>(open.rest_size());
   if (rest_size != 0 && rest_size != spec.n_features()) {

@@ -9,8 +9,8 @@
 
 namespace learn_rt::serve {
 
-// One stream of samples without its transport: a session, and the rules of learn_rt.v1 (proto/learn_rt/v1/predictor.proto).
-// One thread at a time.
+// One stream of samples without its transport: a session, and the rules of learn_rt.v1
+// (proto/learn_rt/v1/predictor.proto). One thread at a time.
 class PredictStream {
  public:
   static constexpr int kMaxChunk = 4096;                   // samples in a message

@@ -14,7 +14,8 @@ namespace learn_rt::serve {
 namespace {
 
 constexpr int kMaxMessage = 16 << 20;  // bytes: 1,024 windows of 100 samples of 40 features
-// Per connection, in HTTP/2. A client that passes it waits without a word, so it is far above max_streams, which answers.
+// Per connection, in HTTP/2. A client that passes it waits without a word, so it is far above max_streams, which
+// answers.
 constexpr int kMaxCalls = 4096;
 constexpr std::chrono::milliseconds kLastWrites{500};
 

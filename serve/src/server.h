@@ -26,7 +26,8 @@ struct ServerOptions {
 // The gRPC server: every service on every address. It is ready when the constructor returns.
 class Server {
  public:
-  // Throws std::invalid_argument (an address is not one) or std::runtime_error (which address cannot be listened on, and why).
+  // Throws std::invalid_argument (an address is not one) or std::runtime_error (which address cannot be listened on,
+  // and why).
   Server(std::shared_ptr<Repository> repository, const ServerOptions& options);
   ~Server();
   Server(const Server&) = delete;
@@ -37,8 +38,8 @@ class Server {
   const Repository& repository() const noexcept { return *repository_; }
   std::size_t open_streams() const { return gate_.inside(); }
 
-  // Not ready; then streams have `drain` to end by themselves; then the others end with UNAVAILABLE, and the sockets go.
-  // Once; later calls do nothing.
+  // Not ready; then streams have `drain` to end by themselves; then the others end with UNAVAILABLE, and the sockets
+  // go. Once; later calls do nothing.
   void stop(std::chrono::milliseconds drain);
 
  private:

