@@ -37,6 +37,9 @@ def main(argv: list[str]) -> None:
     except (ValueError, OSError) as error:
         print(f"learn-data: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print("learn-data: interrupted; the part in work is not written", file=sys.stderr)
+        raise SystemExit(1) from None
     if given.json:
         print(json.dumps([{"folder": str(f), **m} for f, m in zip(folders, manifests, strict=True)]))
     else:

@@ -46,9 +46,8 @@ UNITS = {
     "feature": "1",
     "filament": "mm",
 }
-_USER_BLOCK = 512
-_HEADER = b"MATLAB 7.3 MAT-file, written by learn-rt".ljust(124) + b"\x00\x02IM"
-_CHUNK = 4096
+_HEADER = (b"MATLAB 7.3 MAT-file, written by learn-rt".ljust(124) + b"\x00\x02IM").ljust(512, b"\0")
+MAX_TICKS = 4_000_000  # of one layer: more than two hours at 500 Hz
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,72 +73,75 @@ class Layer:
 
 
 class LayerWriter:
-    """Writes blocks into one file a layer of `folder`; at most one file is open, and no layer is held in memory."""
+    """Writes blocks into one file a layer of `folder`. A layer is held in memory, 160 bytes a tick, until it is whole.
+
+    HDF5 does not survive a full disk, so each file is made in memory and written by Python.
+    """
 
     def __init__(self, folder: Path, machine: str, rate_hz: float, params: Mapping[str, float | str]) -> None:
         """Write into `folder`, which must exist. `params` go into each file."""
         self._folder, self._machine = folder, machine
         self._params = {"rate_hz": rate_hz, **params}
-        self._file: h5py.File | None = None
-        self._number = -1
-        self.written: list[dict[str, object]] = []
+        self._number, self._ticks = -1, 0
+        self._blocks: list[dict[str, Array]] = []
+        self.written: list[dict[str, str | int | float]] = []
 
     def __enter__(self) -> LayerWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._close()
+        if kind is None:
+            self._finish()
 
     def write(self, block: Block, wanted: Callable[[int], bool] = lambda _: True) -> None:
-        """Append a block, cut where its layer changes; `wanted` says which layers are kept."""
+        """Append a block, cut where its layer changes; `wanted` says which layers are kept.
+
+        Raises: ValueError: a layer of more than MAX_TICKS. OSError: what cannot be written.
+        """
         columns = _columns(block)
         layer = block.planned.layer
         cuts = np.flatnonzero(np.diff(layer)) + 1
-        for part in np.split(np.arange(len(layer)), cuts):
-            if len(part) and wanted(int(layer[part[0]])):
-                self._append(int(layer[part[0]]), {k: v[part[0] : part[-1] + 1] for k, v in columns.items()})
+        for first, end in itertools.pairwise([0, *cuts.tolist(), len(layer)]):
+            number = int(layer[first]) if len(layer) else -1
+            if number != self._number:
+                self._finish()
+                self._number = number
+            if end > first and wanted(number):
+                # Copies: a view would keep the whole block.
+                self._blocks.append({name: values[first:end].copy() for name, values in columns.items()})
+                self._ticks += end - first
+                if self._ticks > MAX_TICKS:
+                    raise ValueError(f"layer {number} has more than {MAX_TICKS:,} ticks: give a lower --rate")
 
-    def _append(self, number: int, columns: dict[str, Array]) -> None:
-        if number != self._number or self._file is None:
-            self._open(number)
-        assert self._file is not None
-        group = self._file["simulation_data"]
-        n = len(columns["time"])
+    def _finish(self) -> None:
+        """Write the layer that is held, if any."""
+        if not self._blocks:
+            return
+        columns = {name: np.concatenate([block[name] for block in self._blocks]) for name in UNITS}
+        self._blocks, self._ticks = [], 0
+        name = f"layer{self._number:02d}_{self._machine}.mat"
+        (self._folder / name).write_bytes(_HEADER + _image(columns, {"layer": float(self._number), **self._params}))
+        time = columns["time"]
+        entry = {"samples": len(time), "start_s": float(time[0]), "end_s": float(time[-1])}
+        self.written.append({"file": name, "layer": self._number, **entry})
+
+
+def _image(columns: Mapping[str, Array], params: Mapping[str, float | str]) -> bytes:
+    """Return the bytes of an HDF5 file, to stand behind a user block."""
+    with h5py.File("layer", "w", driver="core", backing_store=False, userblock_size=len(_HEADER)) as file:
+        group = _struct(file, "simulation_data")
         for name, values in columns.items():
-            data = group[name]
-            data.resize(data.shape[1] + n, axis=1)
-            data[0, -n:] = values
-        entry = self.written[-1]
-        entry["samples"] = int(entry["samples"]) + n  # type: ignore[call-overload]
-        entry["end_s"] = float(columns["time"][-1])
-        entry.setdefault("start_s", float(columns["time"][0]))
-
-    def _open(self, number: int) -> None:
-        self._close()
-        name = f"layer{number:02d}_{self._machine}.mat"
-        self._file = h5py.File(self._folder / name, "x", userblock_size=_USER_BLOCK)
-        self._number = number
-        self.written.append({"file": name, "layer": number, "samples": 0})
-        group = _struct(self._file, "simulation_data")
-        for key, unit in UNITS.items():
-            data = group.create_dataset(key, (1, 0), "f8", maxshape=(1, None), chunks=(1, _CHUNK))
-            data.attrs.update({"unit": unit, "MATLAB_class": np.bytes_("double")})
-        params = _struct(group, "params")
-        for key, value in {"layer": float(number), **self._params}.items():
+            data = group.create_dataset(name, data=values[None])
+            data.attrs.update({"unit": UNITS[name], "MATLAB_class": np.bytes_("double")})
+        inner = _struct(group, "params")
+        for name, value in params.items():
             if isinstance(value, str):
-                data = params.create_dataset(key, data=np.array([[ord(c)] for c in value], np.uint16))
+                data = inner.create_dataset(name, data=np.array([[ord(c)] for c in value], np.uint16))
                 data.attrs.update({"MATLAB_class": np.bytes_("char"), "MATLAB_int_decode": np.int32(2)})
             else:
-                params.create_dataset(key, data=[[float(value)]]).attrs["MATLAB_class"] = np.bytes_("double")
-
-    def _close(self) -> None:
-        if self._file is None:
-            return
-        path = self._file.filename
-        self._file.close()
-        self._file = None
-        with Path(path).open("r+b") as file:
-            file.write(_HEADER)
+                inner.create_dataset(name, data=[[float(value)]]).attrs["MATLAB_class"] = np.bytes_("double")
+        file.flush()
+        return bytes(file.id.get_file_image())
 
 
 def _struct(parent: h5py.Group, name: str) -> h5py.Group:

@@ -87,8 +87,10 @@ def simulate_part(
         manifest = _write(source, staged, options, wanted, progress)
         staged.chmod(0o777 & ~_umask())
         _replace(staged, folder)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(staged, ignore_errors=True)
+        if isinstance(error, OSError) and not error.filename:
+            raise OSError(error.errno, error.strerror, str(folder)) from None
         raise
     return manifest
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -10,6 +13,7 @@ import numpy as np
 import pytest
 
 from learn_rt.train.cli import data
+from learn_rt.train.printer import layers as layers_module
 from learn_rt.train.printer import stream
 from learn_rt.train.printer.features import FEATURES, WALLS
 from learn_rt.train.printer.firmware import LIMIT_MM, FirmwareEffects, amplitude
@@ -230,6 +234,27 @@ def test_a_bad_file_leaves_nothing_behind(tmp_path, capsys):
     assert run(bad, "--out", tmp_path / "data", "--skip-bad") == 0
     assert json.loads((tmp_path / "data" / "bad" / "manifest.json").read_text())["bad_lines"] == 1
     assert f"skipped: {bad}:11:" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_an_error_and_leaves_nothing_behind(part, tmp_path):
+    """A file of at most 8 kB stands for a full disk: the same failure of the same write."""
+    code = (
+        "import resource, sys; from learn_rt.train.cli import data;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192)); data(sys.argv[1:])"
+    )
+    # Compiled code would go into a cache, in larger files than that.
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    argv = [sys.executable, "-c", code, "printer", str(part), "--out", str(tmp_path / "data")]
+    done = subprocess.run(argv, capture_output=True, text=True, env=environment, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == f"learn-data: [Errno 27] File too large: '{tmp_path / 'data' / 'small'}'\n"
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_a_layer_too_long_for_memory_is_an_error(part, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(layers_module, "MAX_TICKS", 100)
+    assert run(part, "--out", tmp_path / "data") == 1
+    assert "more than 100 ticks: give a lower --rate" in capsys.readouterr().err
 
 
 def test_a_part_is_replaced_only_when_asked(part, tmp_path, capsys):
