@@ -66,9 +66,10 @@ system-packages:
 	else echo "make: system packages are missing and cannot be installed here; as root: apt-get install $$missing" >&2; exit 1; fi; \
 	command -v apt-get >/dev/null || { echo "make: system packages are missing: $$missing (no apt-get here: install their equivalents)" >&2; exit 1; }; \
 	echo "make: installing system packages: $$missing"; \
-	$$as_root apt-get update -qq && \
-	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null || \
-	{ echo "make: apt-get could not install: $$missing" >&2; exit 1; }
+	mkdir -p build; \
+	{ $$as_root apt-get update -qq && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+	  --no-install-recommends $$missing; } >build/apt.log 2>&1 || \
+	{ grep -h '^E:' build/apt.log >&2; echo "make: apt-get could not install: $$missing (all of it: build/apt.log)" >&2; exit 1; }
 
 $(VENV)/bin/python: | system-packages
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
@@ -77,12 +78,11 @@ $(VENV)/bin/python: | system-packages
 
 # torch first, so that no other package's dependency pulls another build.
 $(VENV)/.torch: constraints.txt | $(VENV)/bin/python
-	@echo "make: installing $(TORCH)"
-	@$(PIP) install $(if $(TORCH_INDEX),--extra-index-url "$(TORCH_INDEX)") "$(TORCH)" 2>build-torch.log || { \
-	  [[ "$(TORCH)" == *+cpu ]] || { cat build-torch.log >&2; exit 1; }; \
+	@echo "make: installing $(TORCH)"; mkdir -p build
+	@$(PIP) install $(if $(TORCH_INDEX),--extra-index-url "$(TORCH_INDEX)") "$(TORCH)" 2>build/torch.log || { \
+	  [[ "$(TORCH)" == *+cpu ]] || { cat build/torch.log >&2; exit 1; }; \
 	  echo "make: the configured index has no CPU build of torch; taking its default build (give another index: make TORCH_INDEX=URL)"; \
 	  $(PIP) install "torch==$(TORCH_VERSION)"; }
-	@rm -f build-torch.log
 	@touch $@
 
 $(VENV)/.requirements: pyproject.toml constraints.txt $(VENV)/.torch
