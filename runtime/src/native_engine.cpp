@@ -1,9 +1,105 @@
 #include "native_engine.h"
 
+#include <cstring>
+#include <optional>
 #include <stdexcept>
 
-namespace learn_rt {
+#include "lanes.h"
+#include "lowering.h"
+#include "window_stream.h"
 
-std::unique_ptr<Engine> load_native(const ModelFolder&) { throw std::runtime_error("not built yet"); }
+namespace learn_rt {
+namespace {
+
+// model.onnx on one window at a time.
+class WholeWindow {
+ public:
+  WholeWindow(const Program& program, const Spec& spec)
+      : frame_(program, std::vector<std::size_t>(program.buffers.size(), 1)),
+        x_(frame_.at(program.input("x"))),
+        y_(frame_.read(program.output("y"))),
+        in_(spec.window * spec.n_features()),
+        out_(spec.n_outputs()),
+        instructions_(program.instructions.size()) {}
+
+  void operator()(const float* window, float* answer) LEARN_RT_REALTIME {
+    std::memcpy(x_.data, window, in_ * sizeof(float));
+    for (std::size_t i = 0; i < instructions_; ++i) frame_.run(i, 0, 1);
+    std::memcpy(answer, y_.data, out_ * sizeof(float));
+  }
+
+ private:
+  Frame frame_;
+  Result x_;
+  Source y_;
+  std::size_t in_, out_, instructions_;
+};
+
+Program lower_whole(const ModelFolder& folder) {
+  const Spec& spec = folder.spec;
+  const OnnxGraph graph = read_onnx(folder.model_onnx);
+  const auto window = static_cast<std::int64_t>(spec.window), n = static_cast<std::int64_t>(spec.n_features());
+  const bool flat = spec.window == 1 && graph.inputs.size() == 1 && graph.inputs[0].shape.size() == 2;
+  Program program = lower(graph, {{"x", flat ? Shape{1, n} : Shape{1, window, n}}});
+  if (program.values[program.output("y")].size != spec.n_outputs()) {
+    throw std::runtime_error("output \"y\" does not fit the spec");
+  }
+  program.input("x");
+  return program;
+}
+
+template <class Make>
+auto named(const char* file, Make make) {
+  try {
+    return make();
+  } catch (const std::runtime_error& error) {
+    throw std::runtime_error(std::string(file) + ": " + error.what());
+  }
+}
+
+class NativeEngine final : public Engine {
+ public:
+  explicit NativeEngine(const ModelFolder& folder) : spec_(folder.spec) {
+    if (!folder.step_onnx.empty()) {
+      lanes_ = named("step.onnx", [&] { return LanePlan::make(folder.step_onnx, spec_); });
+    } else if (spec_.kind == Kind::kStateful) {
+      throw std::runtime_error("a stateful model needs step.onnx");
+    }
+    if (!folder.model_onnx.empty()) {
+      whole_ = named("model.onnx", [&] { return lower_whole(folder); });
+    } else if (!lanes_) {
+      throw std::runtime_error("neither model.onnx nor step.onnx is there");
+    }
+  }
+
+  std::unique_ptr<Stream> open() const override {
+    if (lanes_) return std::make_unique<LaneStream>(*lanes_);
+    const auto window = std::make_shared<WholeWindow>(*whole_, spec_);
+    return std::make_unique<WindowStream>(spec_, [window](const float* x, float* y) { (*window)(x, y); });
+  }
+
+  void infer(const float* windows, std::size_t batch, float* answers) const override {
+    const std::size_t sample = spec_.n_features(), in = spec_.window * sample, out = spec_.n_outputs();
+    if (whole_) {
+      WholeWindow window(*whole_, spec_);
+      for (std::size_t k = 0; k < batch; ++k) window(windows + k * in, answers + k * out);
+      return;
+    }
+    LaneStream stream(*lanes_);
+    for (std::size_t k = 0; k < batch; ++k) {
+      stream.reset();
+      for (std::size_t t = 0; t < spec_.window; ++t) stream.step(windows + k * in + t * sample, answers + k * out);
+    }
+  }
+
+ private:
+  Spec spec_;
+  std::optional<LanePlan> lanes_;
+  std::optional<Program> whole_;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> load_native(const ModelFolder& folder) { return std::make_unique<NativeEngine>(folder); }
 
 }  // namespace learn_rt

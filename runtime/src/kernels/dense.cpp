@@ -1,0 +1,176 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/dense.cpp"
+#include <hwy/foreach_target.h>
+// After foreach_target.
+#include <hwy/highway.h>
+
+#include <cstring>
+
+#include "kernels/kernels.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace learn_rt {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using D = hn::ScalableTag<float>;
+using V = hn::Vec<D>;
+
+// Stores the part of a padded panel that is there.
+HWY_INLINE void StorePart(V first, V second, std::size_t columns, float* y) {
+  const D d;
+  HWY_ALIGN float padded[2 * HWY_MAX_BYTES / sizeof(float)];
+  hn::Store(first, d, padded);
+  hn::Store(second, d, padded + hn::Lanes(d));
+  std::memcpy(y, padded, columns * sizeof(float));
+}
+
+HWY_INLINE void StorePanel(V first, V second, std::size_t columns, float* y) {
+  const D d;
+  const std::size_t lanes = hn::Lanes(d);
+  if (columns >= 2 * lanes) {
+    hn::StoreU(first, d, y);
+    hn::StoreU(second, d, y + lanes);
+  } else {
+    StorePart(first, second, columns, y);
+  }
+}
+
+// kRows rows times one panel: 2 kRows sums in registers.
+template <int kRows>
+HWY_INLINE void RowsTimesPanel(const float* HWY_RESTRICT x, std::size_t x_stride, std::size_t inputs,
+                               const float* HWY_RESTRICT w, const float* HWY_RESTRICT bias, std::size_t columns,
+                               float* HWY_RESTRICT y, std::size_t y_stride) {
+  const D d;
+  const std::size_t lanes = hn::Lanes(d);
+  V first[kRows], second[kRows];
+  for (int r = 0; r < kRows; ++r) {
+    first[r] = hn::LoadU(d, bias);
+    second[r] = hn::LoadU(d, bias + lanes);
+  }
+  for (std::size_t i = 0; i < inputs; ++i, w += 2 * lanes) {
+    const V w0 = hn::LoadU(d, w), w1 = hn::LoadU(d, w + lanes);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const V value = hn::Set(d, x[static_cast<std::size_t>(r) * x_stride + i]);
+      first[r] = hn::MulAdd(value, w0, first[r]);
+      second[r] = hn::MulAdd(value, w1, second[r]);
+    }
+  }
+  for (int r = 0; r < kRows; ++r) {
+    StorePanel(first[r], second[r], columns, y + static_cast<std::size_t>(r) * y_stride);
+  }
+}
+
+// One row times kPanels panels: as many independent sums as the multiplier's latency needs.
+template <int kPanels>
+HWY_INLINE void RowTimesPanels(const float* HWY_RESTRICT x, const Panels& w, std::size_t panel, float* HWY_RESTRICT y) {
+  const D d;
+  const std::size_t lanes = hn::Lanes(d), inputs = w.inputs, width = 2 * lanes;
+  const float* HWY_RESTRICT weights = w.weights.data() + panel * inputs * width;
+  V first[kPanels], second[kPanels];
+  for (int p = 0; p < kPanels; ++p) {
+    first[p] = hn::LoadU(d, w.bias.data() + (panel + static_cast<std::size_t>(p)) * width);
+    second[p] = hn::LoadU(d, w.bias.data() + (panel + static_cast<std::size_t>(p)) * width + lanes);
+  }
+  for (std::size_t i = 0; i < inputs; ++i, weights += width) {
+    const V value = hn::Set(d, x[i]);
+#pragma GCC unroll 8
+    for (int p = 0; p < kPanels; ++p) {
+      const float* at = weights + static_cast<std::size_t>(p) * inputs * width;
+      first[p] = hn::MulAdd(value, hn::LoadU(d, at), first[p]);
+      second[p] = hn::MulAdd(value, hn::LoadU(d, at + lanes), second[p]);
+    }
+  }
+  for (int p = 0; p < kPanels; ++p) {
+    const std::size_t column = (panel + static_cast<std::size_t>(p)) * width;
+    StorePanel(first[p], second[p], w.outputs - column, y + column);
+  }
+}
+
+void DenseRow(const float* x, const Panels& w, float* y) noexcept {
+  const std::size_t panels = (w.outputs + w.width - 1) / w.width;
+  std::size_t p = 0;
+  for (; p + 4 <= panels; p += 4) RowTimesPanels<4>(x, w, p, y);
+  switch (panels - p) {
+    case 3: RowTimesPanels<3>(x, w, p, y); break;
+    case 2: RowTimesPanels<2>(x, w, p, y); break;
+    case 1: RowTimesPanels<1>(x, w, p, y); break;
+    default: break;
+  }
+}
+
+void Dense(const float* x, std::size_t x_stride, std::size_t rows, const Panels& w, float* y,
+           std::size_t y_stride) noexcept {
+  if (rows == 1) return DenseRow(x, w, y);
+  for (std::size_t column = 0; column < w.outputs; column += w.width) {
+    const float* weights = w.weights.data() + column * w.inputs;
+    const float* bias = w.bias.data() + column;
+    const std::size_t columns = w.outputs - column;
+    const auto run = [&](auto count, std::size_t row) HWY_ATTR {
+      RowsTimesPanel<decltype(count)::value>(x + row * x_stride, x_stride, w.inputs, weights, bias, columns,
+                                             y + row * y_stride + column, y_stride);
+    };
+    std::size_t row = 0;
+    for (; row + 6 <= rows; row += 6) run(std::integral_constant<int, 6>(), row);
+    switch (rows - row) {
+      case 5: run(std::integral_constant<int, 5>(), row); break;
+      case 4: run(std::integral_constant<int, 4>(), row); break;
+      case 3: run(std::integral_constant<int, 3>(), row); break;
+      case 2: run(std::integral_constant<int, 2>(), row); break;
+      case 1: run(std::integral_constant<int, 1>(), row); break;
+      default: break;
+    }
+  }
+}
+
+// Four sums, so that one addition need not wait for the last. Plain code: the compiler makes vectors of it.
+double Dot(const float* HWY_RESTRICT x, const float* HWY_RESTRICT w, std::size_t n) noexcept {
+  double sums[8] = {};
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    for (std::size_t j = 0; j < 8; ++j) sums[j] += static_cast<double>(x[i + j]) * static_cast<double>(w[i + j]);
+  }
+  for (; i < n; ++i) sums[i % 8] += static_cast<double>(x[i]) * static_cast<double>(w[i]);
+  return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+}
+
+const DenseKernels* DenseTable() {
+  static const DenseKernels table{2 * hn::Lanes(D()), Dense, Dot};
+  return &table;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace learn_rt
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace learn_rt {
+
+HWY_EXPORT(DenseTable);
+
+const DenseKernels& dense_kernels() {
+  static const DenseKernels& table = *HWY_DYNAMIC_DISPATCH(DenseTable)();
+  return table;
+}
+
+Panels pack(const float* weights, std::size_t inputs, std::size_t outputs, bool transposed, const float* bias) {
+  Panels panels;
+  panels.inputs = inputs;
+  panels.outputs = outputs;
+  panels.width = dense_kernels().width;
+  const std::size_t n = (outputs + panels.width - 1) / panels.width;
+  panels.weights.assign(n * inputs * panels.width, 0.0F);
+  panels.bias.assign(n * panels.width, 0.0F);
+  for (std::size_t o = 0; o < outputs; ++o) {
+    float* column = panels.weights.data() + o / panels.width * inputs * panels.width + o % panels.width;
+    for (std::size_t i = 0; i < inputs; ++i) {
+      column[i * panels.width] = transposed ? weights[o * inputs + i] : weights[i * outputs + o];
+    }
+    if (bias != nullptr) panels.bias[o] = bias[o];
+  }
+  return panels;
+}
+
+}  // namespace learn_rt
+#endif

@@ -1,0 +1,112 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/elementwise.cpp"
+#include <hwy/foreach_target.h>
+// After foreach_target.
+#include <hwy/highway.h>
+
+#include <cmath>
+
+#include "kernels/kernels.h"
+#include "kernels/math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace learn_rt {
+namespace HWY_NAMESPACE {
+
+template <int kOp, class D, class V>
+HWY_INLINE V One(D d, V x) {
+  if constexpr (kOp == kRelu) return hn::Max(hn::Zero(d), x);
+  if constexpr (kOp == kAbs) return hn::Abs(x);
+  if constexpr (kOp == kNeg) return hn::Neg(x);
+  if constexpr (kOp == kSigmoid) return Sigmoid(d, x);
+  if constexpr (kOp == kTanh) return Tanh(d, x);
+  if constexpr (kOp == kExp) return Exp(d, x);
+  if constexpr (kOp == kSqrt) return hn::Sqrt(x);
+  if constexpr (kOp == kReciprocal) return hn::Div(hn::Set(d, 1.0F), x);
+}
+
+template <int kOp, class V>
+HWY_INLINE V Two(V a, V b) {
+  if constexpr (kOp == kAdd) return hn::Add(a, b);
+  if constexpr (kOp == kSub) return hn::Sub(a, b);
+  if constexpr (kOp == kMul) return hn::Mul(a, b);
+  if constexpr (kOp == kDiv) return hn::Div(a, b);
+  if constexpr (kOp == kMin) return hn::Min(a, b);
+  if constexpr (kOp == kMax) return hn::Max(a, b);
+}
+
+template <int kOp>
+void RunUnary(const float* x, float* y, std::size_t n) noexcept {
+  ForEach(n, [x, y](auto d, std::size_t i) HWY_ATTR { hn::StoreU(One<kOp>(d, hn::LoadU(d, x + i)), d, y + i); });
+}
+
+template <int kOp>
+void RunBinary(const float* a, std::size_t a_size, const float* b, std::size_t b_size, float* y,
+               std::size_t n) noexcept {
+  if (a_size == b_size) {
+    ForEach(n, [=](auto d, std::size_t i) HWY_ATTR {
+      hn::StoreU(Two<kOp>(hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, y + i);
+    });
+  } else if (b_size == 1) {
+    ForEach(n, [=](auto d, std::size_t i) HWY_ATTR {
+      hn::StoreU(Two<kOp>(hn::LoadU(d, a + i), hn::Set(d, *b)), d, y + i);
+    });
+  } else {
+    ForEach(n, [=](auto d, std::size_t i) HWY_ATTR {
+      hn::StoreU(Two<kOp>(hn::Set(d, *a), hn::LoadU(d, b + i)), d, y + i);
+    });
+  }
+}
+
+void LayerNorm(const float* x, const float* scale, const float* bias, float epsilon, float* y,
+               std::size_t n) noexcept {
+  const hn::ScalableTag<float> d;
+  const std::size_t lanes = hn::Lanes(d), whole = n - n % lanes;
+  auto sums = hn::Zero(d);
+  for (std::size_t i = 0; i < whole; i += lanes) sums = hn::Add(sums, hn::LoadU(d, x + i));
+  double sum = hn::GetLane(hn::SumOfLanes(d, sums));
+  for (std::size_t i = whole; i < n; ++i) sum += x[i];
+  const float mean = static_cast<float>(sum / static_cast<double>(n));
+
+  const auto means = hn::Set(d, mean);
+  sums = hn::Zero(d);
+  for (std::size_t i = 0; i < whole; i += lanes) {
+    const auto away = hn::Sub(hn::LoadU(d, x + i), means);
+    sums = hn::MulAdd(away, away, sums);
+  }
+  double squares = hn::GetLane(hn::SumOfLanes(d, sums));
+  for (std::size_t i = whole; i < n; ++i) squares += static_cast<double>((x[i] - mean) * (x[i] - mean));
+  const float factor = static_cast<float>(1.0 / std::sqrt(squares / static_cast<double>(n) + epsilon));
+  ForEach(n, [=](auto one, std::size_t i) HWY_ATTR {
+    const auto unit = hn::Mul(hn::Sub(hn::LoadU(one, x + i), hn::Set(one, mean)), hn::Set(one, factor));
+    const auto offset = bias == nullptr ? hn::Zero(one) : hn::LoadU(one, bias + i);
+    hn::StoreU(hn::MulAdd(unit, hn::LoadU(one, scale + i), offset), one, y + i);
+  });
+}
+
+const ElementwiseKernels* Elementwise() {
+  static const ElementwiseKernels table{
+      hwy::TargetName(HWY_TARGET),
+      {RunUnary<kRelu>, RunUnary<kAbs>, RunUnary<kNeg>, RunUnary<kSigmoid>, RunUnary<kTanh>, RunUnary<kExp>,
+       RunUnary<kSqrt>, RunUnary<kReciprocal>},
+      {RunBinary<kAdd>, RunBinary<kSub>, RunBinary<kMul>, RunBinary<kDiv>, RunBinary<kMin>, RunBinary<kMax>},
+      LayerNorm};
+  return &table;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace learn_rt
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace learn_rt {
+
+HWY_EXPORT(Elementwise);
+
+const ElementwiseKernels& elementwise_kernels() {
+  static const ElementwiseKernels& table = *HWY_DYNAMIC_DISPATCH(Elementwise)();
+  return table;
+}
+
+}  // namespace learn_rt
+#endif

@@ -1,0 +1,242 @@
+#include "program.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace learn_rt {
+namespace {
+
+ValueId find(const std::vector<Port>& ports, const std::string& name, const char* what) {
+  for (const Port& port : ports) {
+    if (port.name == name) return port.value;
+  }
+  throw std::runtime_error(std::string("the graph has no ") + what + " \"" + name + '"');
+}
+
+// A constant with whole numbers cannot meet float arithmetic.
+void require_float(const Value& value) {
+  if (value.constant && !value.constant->is_float) throw std::runtime_error("whole numbers where floats are expected");
+}
+
+std::int64_t apply(Binary kind, std::int64_t a, std::int64_t b) {
+  constexpr std::int64_t kLimit = std::int64_t{1} << 40;
+  if (kind == kMin) return std::min(a, b);
+  if (kind == kMax) return std::max(a, b);
+  if (std::abs(a / 2) > kLimit || std::abs(b / 2) > kLimit) throw std::runtime_error("a whole number is too large");
+  switch (kind) {
+    case kAdd: return a + b;
+    case kSub: return a - b;
+    case kMul:
+      if (b != 0 && std::abs(a) > kLimit / std::abs(b)) throw std::runtime_error("a whole number is too large");
+      return a * b;
+    default:
+      if (b == 0) throw std::runtime_error("a division by zero");
+      return a / b;
+  }
+}
+
+}  // namespace
+
+ValueId Program::input(const std::string& name) const { return find(inputs, name, "input"); }
+ValueId Program::output(const std::string& name) const { return find(outputs, name, "output"); }
+
+Shape broadcast_shape(const Shape& a, const Shape& b) {
+  Shape shape(std::max(a.size(), b.size()), 1);
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    const std::int64_t m = i < a.size() ? a[a.size() - 1 - i] : 1, n = i < b.size() ? b[b.size() - 1 - i] : 1;
+    if (m != n && m != 1 && n != 1) {
+      throw std::runtime_error("shapes " + to_string(a) + " and " + to_string(b) + " do not go together");
+    }
+    shape[shape.size() - 1 - i] = m == 1 ? n : m;
+  }
+  count(shape);
+  return shape;
+}
+
+std::vector<std::size_t> broadcast_map(const Shape& from, const Shape& shape) {
+  if (broadcast_shape(from, shape) != shape) {
+    throw std::runtime_error("shape " + to_string(from) + " does not spread to " + to_string(shape));
+  }
+  std::vector<std::size_t> map(count(shape));
+  std::vector<std::size_t> step(shape.size(), 0);  // 0 along an axis that is repeated
+  std::size_t size = 1;
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    const auto n = static_cast<std::size_t>(from[from.size() - 1 - i]);
+    if (n != 1) step[shape.size() - 1 - i] = size;
+    size *= n;
+  }
+  std::vector<std::size_t> at(shape.size(), 0);
+  std::size_t source = 0;
+  for (std::size_t& element : map) {
+    element = source;
+    for (std::size_t axis = shape.size(); axis-- > 0;) {
+      source += step[axis];
+      if (++at[axis] < static_cast<std::size_t>(shape[axis])) break;
+      source -= step[axis] * at[axis];
+      at[axis] = 0;
+    }
+  }
+  return map;
+}
+
+ValueId ProgramBuilder::add_value(Value value) {
+  value.size = count(value.shape);
+  total_ += value.size;
+  if (total_ > 8 * kMaxElements) throw std::runtime_error("the graph needs too much memory");
+  program_.values.push_back(std::move(value));
+  return program_.values.size() - 1;
+}
+
+ValueId ProgramBuilder::add_input(const std::string& name, const Shape& shape) {
+  program_.buffers.push_back(count(shape));
+  const ValueId id = add_value({shape, 0, nullptr, program_.buffers.size() - 1, 0});
+  program_.inputs.push_back({name, id});
+  return id;
+}
+
+void ProgramBuilder::add_output(const std::string& name, ValueId value) {
+  require_float(program_.values[value]);
+  program_.outputs.push_back({name, value});
+}
+
+ValueId ProgramBuilder::constant(Tensor tensor) {
+  const Shape shape = tensor.shape;
+  return add_value({shape, 0, std::make_shared<const Tensor>(std::move(tensor)), 0, 0});
+}
+
+ValueId ProgramBuilder::integers(std::vector<std::int64_t> values) {
+  const auto n = static_cast<std::int64_t>(values.size());
+  return constant({{n}, false, {}, std::move(values)});
+}
+
+ValueId ProgramBuilder::reshape(ValueId id, const Shape& shape) {
+  Value value = program_.values[id];
+  if (count(shape) != value.size) {
+    throw std::runtime_error("shape " + to_string(value.shape) + " cannot become " + to_string(shape));
+  }
+  value.shape = shape;
+  if (value.constant) {
+    Tensor tensor = *value.constant;
+    tensor.shape = shape;
+    return constant(std::move(tensor));
+  }
+  return add_value(std::move(value));
+}
+
+ValueId ProgramBuilder::gather(const std::vector<ValueId>& inputs, const Shape& shape,
+                               const std::vector<std::size_t>& from) {
+  if (from.size() != count(shape)) throw std::runtime_error("a shape that does not fit its elements");
+  bool all_known = true, whole_numbers = false;
+  for (const ValueId id : inputs) {
+    const Tensor* tensor = known(id);
+    all_known = all_known && tensor != nullptr;
+    whole_numbers = whole_numbers || (tensor != nullptr && !tensor->is_float);
+  }
+  if (whole_numbers) {
+    if (!all_known) throw std::runtime_error("whole numbers joined with computed floats");
+    std::vector<std::int64_t> joined;
+    for (const ValueId id : inputs) {
+      if (known(id)->is_float) throw std::runtime_error("whole numbers joined with floats");
+      joined.insert(joined.end(), known(id)->ints.begin(), known(id)->ints.end());
+    }
+    Tensor tensor{shape, false, {}, {}};
+    for (const std::size_t element : from) tensor.ints.push_back(joined.at(element));
+    return constant(std::move(tensor));
+  }
+
+  std::vector<std::size_t> starts;  // of each input in the row of all
+  std::size_t end = 0;
+  for (const ValueId id : inputs) {
+    starts.push_back(end);
+    end += size(id);
+  }
+  std::vector<CopyOperation::Segment> segments;
+  for (std::size_t to = 0; to < from.size(); ++to) {
+    if (from[to] >= end) throw std::runtime_error("an index outside its tensor");
+    const auto input = static_cast<std::size_t>(std::upper_bound(starts.begin(), starts.end(), from[to]) -
+                                                starts.begin() - 1);
+    const std::size_t at = from[to] - starts[input];
+    if (!segments.empty() && segments.back().input == input && segments.back().from + segments.back().count == at) {
+      ++segments.back().count;
+    } else {
+      segments.push_back({input, at, to, 1});
+    }
+  }
+  if (segments.size() == 1 && !all_known) {  // one piece: a view
+    Value value = program_.values[inputs[segments[0].input]];
+    if (!value.constant) {
+      value.shape = shape;
+      value.offset += segments[0].from;
+      return add_value(std::move(value));
+    }
+  }
+  return emit(std::make_shared<CopyOperation>(std::move(segments)), inputs, shape);
+}
+
+ValueId ProgramBuilder::broadcast(ValueId id, const Shape& to) {
+  if (shape(id) == to) return id;
+  return gather({id}, to, broadcast_map(shape(id), to));
+}
+
+ValueId ProgramBuilder::unary(Unary kind, ValueId x) {
+  const Shape result = shape(x);
+  return emit(std::make_shared<UnaryOperation>(kind, size(x)), {x}, result);
+}
+
+ValueId ProgramBuilder::integer_binary(Binary kind, const Tensor& a, const Tensor& b) {
+  Tensor result{broadcast_shape(a.shape, b.shape), false, {}, {}};
+  const auto from_a = broadcast_map(a.shape, result.shape), from_b = broadcast_map(b.shape, result.shape);
+  for (std::size_t i = 0; i < from_a.size(); ++i) {
+    result.ints.push_back(apply(kind, a.ints[from_a[i]], b.ints[from_b[i]]));
+  }
+  return constant(std::move(result));
+}
+
+ValueId ProgramBuilder::binary(Binary kind, ValueId a, ValueId b) {
+  if (known(a) != nullptr && known(b) != nullptr && !known(a)->is_float && !known(b)->is_float) {
+    return integer_binary(kind, *known(a), *known(b));
+  }
+  const Shape result = broadcast_shape(shape(a), shape(b));
+  const std::size_t n = count(result);
+  if (size(a) != 1 && size(a) != n) a = broadcast(a, result);
+  if (size(b) != 1 && size(b) != n) b = broadcast(b, result);
+  return emit(std::make_shared<BinaryOperation>(kind, size(a), size(b)), {a, b}, result);
+}
+
+ValueId ProgramBuilder::emit(std::shared_ptr<const Operation> operation, std::vector<ValueId> in,
+                             const Shape& shape_of_result) {
+  return emit(std::move(operation), std::move(in), std::vector<Shape>{shape_of_result})[0];
+}
+
+std::vector<ValueId> ProgramBuilder::emit(std::shared_ptr<const Operation> operation, std::vector<ValueId> in,
+                                          const std::vector<Shape>& shapes) {
+  bool all_known = true;
+  for (const ValueId id : in) {
+    require_float(program_.values[id]);
+    if (size(id) == 0) throw std::runtime_error("an empty tensor");
+    all_known = all_known && known(id) != nullptr;
+  }
+  for (const Shape& result : shapes) {
+    if (count(result) == 0) throw std::runtime_error("an empty tensor");
+  }
+  std::vector<ValueId> out;
+  if (all_known) {
+    std::vector<Tensor> tensors;
+    std::vector<Source> sources;
+    std::vector<Result> results;
+    for (const ValueId id : in) sources.push_back({known(id)->floats.data(), 0});
+    for (const Shape& result : shapes) tensors.push_back({result, true, std::vector<float>(count(result)), {}});
+    for (Tensor& tensor : tensors) results.push_back({tensor.floats.data(), 0});
+    operation->run(sources.data(), results.data(), 0, 1);
+    for (Tensor& tensor : tensors) out.push_back(constant(std::move(tensor)));
+    return out;
+  }
+  for (const Shape& result : shapes) {
+    program_.buffers.push_back(count(result));
+    out.push_back(add_value({result, 0, nullptr, program_.buffers.size() - 1, 0}));
+  }
+  program_.instructions.push_back({std::move(operation), std::move(in), out});
+  return out;
+}
+
+}  // namespace learn_rt

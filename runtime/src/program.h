@@ -1,0 +1,86 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "operation.h"
+
+namespace learn_rt {
+
+// A value of a program, its shape at batch 1. A constant holds its elements; another lies in a buffer, from `offset` on, so
+// that a slice in one piece or a new shape costs nothing.
+struct Value {
+  Shape shape;
+  std::size_t size = 0;
+  std::shared_ptr<const Tensor> constant;
+  std::size_t buffer = 0, offset = 0;
+};
+
+using ValueId = std::size_t;
+
+struct Instruction {
+  std::shared_ptr<const Operation> operation;
+  std::vector<ValueId> in, out;
+};
+
+struct Port {
+  std::string name;
+  ValueId value;
+};
+
+// A graph made ready to run: instructions in order over values in buffers. Immutable.
+struct Program {
+  std::vector<Value> values;
+  std::vector<std::size_t> buffers;  // floats of one row
+  std::vector<Instruction> instructions;
+  std::vector<Port> inputs, outputs;
+
+  // Throws std::runtime_error when there is none.
+  ValueId input(const std::string& name) const;
+  ValueId output(const std::string& name) const;
+};
+
+// Makes a program. What depends on constants only is computed at once and leaves no instruction.
+class ProgramBuilder {
+ public:
+  ValueId add_input(const std::string& name, const Shape& shape);
+  void add_output(const std::string& name, ValueId value);
+
+  ValueId constant(Tensor tensor);
+  ValueId integers(std::vector<std::int64_t> values);
+
+  const Shape& shape(ValueId id) const { return program_.values[id].shape; }
+  std::size_t size(ValueId id) const { return program_.values[id].size; }
+  // Null when it is computed.
+  const Tensor* known(ValueId id) const { return program_.values[id].constant.get(); }
+
+  // The same elements under another shape.
+  ValueId reshape(ValueId id, const Shape& shape);
+  // Element i of the result is element from[i] of the inputs laid one after another. All of one element type.
+  ValueId gather(const std::vector<ValueId>& inputs, const Shape& shape, const std::vector<std::size_t>& from);
+  ValueId broadcast(ValueId id, const Shape& shape);
+  ValueId unary(Unary kind, ValueId x);
+  // With the standard's broadcasting.
+  ValueId binary(Binary kind, ValueId a, ValueId b);
+  ValueId emit(std::shared_ptr<const Operation> operation, std::vector<ValueId> in, const Shape& shape);
+  std::vector<ValueId> emit(std::shared_ptr<const Operation> operation, std::vector<ValueId> in,
+                            const std::vector<Shape>& shapes);
+
+  Program finish() { return std::move(program_); }
+
+ private:
+  ValueId add_value(Value value);
+  ValueId integer_binary(Binary kind, const Tensor& a, const Tensor& b);
+
+  Program program_;
+  std::size_t total_ = 0;  // elements held so far
+};
+
+// The shape that two shapes have in common. Throws std::runtime_error.
+Shape broadcast_shape(const Shape& a, const Shape& b);
+
+// Where each element of `shape` comes from in `from`, which is broadcast to it.
+std::vector<std::size_t> broadcast_map(const Shape& from, const Shape& shape);
+
+}  // namespace learn_rt
