@@ -36,7 +36,7 @@ TINY_MM = 1e-6
 MAX_REPORTED = 20
 
 _COMMAND = re.compile(r"\s*(?:[Nn]\s*\d+\s*)?([GMTgmt])\s*(\d{1,5})(?:\.(\d{1,3}))?(?![\d.])", re.ASCII)
-_MACRO = re.compile(r"\s*([A-Z][A-Z0-9]*_[A-Z0-9_]*)((?:\s+\w+\s*=\s*\S+)*)\s*$", re.ASCII)
+_MACRO = re.compile(r"\s*([A-Za-z][A-Za-z0-9]*_\w*)((?:\s+\w+\s*=\s*\S+)*)\s*$", re.ASCII)
 _INLINE = re.compile(r"\([^()]*\)", re.ASCII)
 _IGNORED_G = {
     10,
@@ -125,7 +125,7 @@ class GcodeReader:
             return
         letter, number = command[1].upper(), int(command[2])
         if letter == "G":
-            if command[3]:
+            if command[3] and number not in _IGNORED_G:
                 raise ValueError(f"expected G0-G4, G20, G21, G28, G90-G92, got {code.strip()[:40]!r}")
             self._g(number, code, command.end())
         elif letter == "M" and not command[3]:
@@ -177,7 +177,7 @@ class GcodeReader:
         macro = _MACRO.match(code)
         if not macro:
             raise ValueError(f"expected a command such as G1 X10 Y20 E0.5, got {code.strip()[:40]!r}")
-        if macro[1] == "SET_VELOCITY_LIMIT" and self.file_limits:
+        if macro[1].upper() == "SET_VELOCITY_LIMIT" and self.file_limits:
             self._motion, self._limit = velocity_limit(self._motion, macro[2]), -1
 
     def _target(self, words: Words) -> list[float]:

@@ -45,7 +45,7 @@ def velocity_limit(motion: Motion, text: str) -> Motion:
     Raises: ValueError: a value that is no number, or a limit out of range.
     """
     change: dict[str, Any] = {}
-    for key, value in _PAIR.findall(text):
+    for key, value in _PAIR.findall(text.upper()):
         if not _PLAIN.fullmatch(value):
             raise ValueError(f"expected a number after {key}=, got {value[:40]!r}")
         limit = number(value, key)

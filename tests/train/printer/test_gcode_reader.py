@@ -68,6 +68,7 @@ def test_limits_follow_the_file():
     assert motion.jerk_mm_s == (8, 7, 0.3, 4)
     assert limits("M204 S321").travel_acceleration_mm_s2 == 321
     assert limits("M205 J0.02").cornering is Cornering.JUNCTION
+    assert limits("set_velocity_limit accel=900").print_acceleration_mm_s2 == 900
     klipper = limits("SET_VELOCITY_LIMIT ACCEL=3000 VELOCITY=250 SQUARE_CORNER_VELOCITY=5")
     assert klipper.print_acceleration_mm_s2 == 3000
     assert klipper.speed_mm_s[:2] == (250, 250)
@@ -115,7 +116,17 @@ def test_lines_as_senders_write_them():
 
 def test_what_moves_nothing_is_passed_over():
     assert not len(
-        read("M117 Hello; world", "M862.3 P 'MK3S'", "G29", "T1", "M104 S210", "START_PRINT BED=60", "G1 F900")
+        read(
+            "M117 Hello; world",
+            "M862.3 P 'MK3S'",
+            "G29",
+            "T1",
+            "M104 S210",
+            "START_PRINT BED=60",
+            "print_end",
+            "G29.1 Z0",
+            "G1 F900",
+        )
     )
 
 

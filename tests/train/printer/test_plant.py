@@ -199,3 +199,43 @@ def test_wrong_arguments_are_named(change, message):
     arguments = {"machine": ENDER, "command_xy": np.zeros((5, 2)), "dt_s": 0.001, **change}
     with pytest.raises(ValueError, match=message):
         simulate(**arguments)
+
+
+def test_breaking_away_from_rest_follows_the_closed_form():
+    """Pulled at a constant speed d, it holds until k d t + c d = F, then swings about the lag F / k."""
+    dt, d = 1 / 4000, 20.0
+    t = np.arange(2000) * dt
+    actual = simulate(ENDER, 100 + d * t[:, None] * np.ones(2), dt, FRICTION_ONLY)
+    for i, axis in enumerate((ENDER.x, ENDER.y)):
+        k, c, force = axis.stiffness_n_m, axis.damping_ns_m, 300.0  # mN
+        away = max((force - c * d) / (k * d), 0.0)
+        zeta, w = axis.damping_ratio, 2 * math.pi * axis.frequency_hz
+        wd = w * math.sqrt(1 - zeta**2)
+        # u = q - r + F/k: starts with -d * away + F/k, speed -d.
+        u0 = force / k - d * away
+        tau = t - away
+        swing = np.exp(-zeta * w * tau) * (u0 * np.cos(wd * tau) + (-d + zeta * w * u0) / wd * np.sin(wd * tau))
+        expected = np.where(tau > 0, 100 + d * t - force / k + swing, 100.0)
+        np.testing.assert_allclose(actual[:, i], expected, atol=1e-9)
+
+
+def test_friction_agrees_with_brute_force_over_stops_and_reversals():
+    """Time stepping with tiny steps, in which friction takes at most the speed that is there."""
+    dt, parts, n = 1 / 500, 1000, 300
+    t = np.arange(n) * dt
+    command = 100 + np.where(
+        t < 0.3, 3 * np.sin(2 * math.pi * 3 * t), 3 * math.sin(2 * math.pi * 0.9) + 0.02 * (t - 0.3)
+    )
+    actual = simulate(ENDER, np.stack([command, command], 1), dt, FRICTION_ONLY)
+    for i, axis in enumerate((ENDER.x, ENDER.y)):
+        q, v, h, out = command[0], 0.0, dt / parts, [command[0]]
+        for r0, r1 in itertools.pairwise(command.tolist()):
+            d = (r1 - r0) / dt
+            for part in range(parts):
+                r = r0 + d * h * (part + 0.5)
+                free = v + h / axis.mass_kg * (axis.stiffness_n_m * (r - q) + axis.damping_ns_m * (d - v))
+                v = math.copysign(max(abs(free) - 300.0 * h / axis.mass_kg, 0.0), free)
+                q += h * v
+            out.append(q)
+        np.testing.assert_allclose(actual[:, i], out, atol=2e-4)
+        assert (np.diff(actual[:, i]) == 0).sum() > 20  # it did stick
