@@ -18,3 +18,17 @@ def data(argv: list[str] | None = None) -> None:
     else:
         print(usage, file=sys.stderr)
         raise SystemExit(2)
+
+
+def train(argv: list[str] | None = None) -> None:
+    """Run `learn-train system=... target=... data=DIR`. Raises: SystemExit: 0 done, 1 failed, 2 usage."""
+    from learn_rt.train.core.commands import train_main
+
+    train_main(sys.argv[1:] if argv is None else argv)
+
+
+def evaluate(argv: list[str] | None = None) -> None:
+    """Run `learn-eval CKPT`. Raises: SystemExit: 0 done, 1 failed, 2 usage."""
+    from learn_rt.train.core.commands import evaluate_main
+
+    evaluate_main(sys.argv[1:] if argv is None else argv)

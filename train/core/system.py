@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from learn_rt.spec import Spec
+from learn_rt.train.core.config import RunConfig
 from learn_rt.train.core.servable import Servable
 
-# System and target -> the module that defines `TASK`. Imported on use, so that one system's needs never burden another.
+# System and target -> the module that defines `TASK`. Imported on use: one system's needs never burden another.
 MODULES = {("printer", "offset"): "learn_rt.train.printer.offset"}
+Say = Callable[[str], None]
 
 
 class Task(ABC):
-    """One system's target made ready to train: its data, its module, its loss and its metrics."""
+    """One target of a system, made ready to train: its data, its module, its loss and its metrics.
 
+    `objective` holds `module` and turns a batch into the loss, a scalar in normalised units; `n_windows` counts the
+    different windows that training draws from.
+    """
+
+    config_type: ClassVar[type[RunConfig]]
+    groups: ClassVar[dict[str, dict[str, Any]]]
     module: Servable
+    objective: nn.Module
     n_windows: int
 
     @abstractmethod
-    def __init__(self, config: Any, say: Any) -> None:
-        """Read the data and make the targets, as `config` (of `config_type`) says; `say(text)` reports progress.
+    def __init__(self, config: Any, say: Say) -> None:
+        """Read the data and make the targets, as `config` (of `config_type`) says.
 
         Raises: ValueError, OSError: the data is not there or not what it must be.
         """
@@ -35,29 +44,41 @@ class Task(ABC):
     def build(config: Mapping[str, Any]) -> Servable:
         """Return the untrained module of a checkpoint's plain configuration."""
 
+    @staticmethod
     @abstractmethod
-    def batches(self, epoch: int, generator: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
-        """Yield one epoch's batches in an order that only `generator` decides."""
+    def evaluate(config: Any, module: nn.Module, provenance: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the accuracy of a trained module on the parts that its spec's provenance names as held out.
+
+        Raises: ValueError, OSError: the data is not there or not what it must be.
+        """
 
     @abstractmethod
-    def n_batches(self, epoch: int) -> int:
-        """Return how many batches `batches(epoch)` yields."""
+    def to(self, device: torch.device) -> None:
+        """Move the data to a device; the trainer moves the objective."""
 
     @abstractmethod
-    def loss(self, batch: tuple[Tensor, ...]) -> Tensor:
-        """Return the training loss of one batch, a scalar in normalised units."""
+    def n_batches(self) -> int:
+        """Return the number of batches in an epoch."""
+
+    @abstractmethod
+    def batches(self, generator: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
+        """Yield one epoch's batches, in an order that only `generator` decides."""
 
     @abstractmethod
     def validate(self) -> dict[str, float]:
-        """Return the validation metrics; `loss` among them decides which checkpoint is best."""
+        """Return the validation metrics; the least `rmse_um` is the best checkpoint."""
 
     @abstractmethod
     def test(self) -> dict[str, Any]:
-        """Return the accuracy on the held-out part: r2, mae_um, rmse_um, corr, and the same by output."""
+        """Return the accuracy on the held-out parts: r2, mae_um, rmse_um, corr, and `outputs` with the same of each."""
+
+    @abstractmethod
+    def report(self) -> dict[str, Any]:
+        """Return what results.json says of the data, `split` among it."""
 
     @abstractmethod
     def spec(self, provenance: dict[str, Any]) -> Spec:
-        """Return what the trained module promises."""
+        """Return what the trained module promises; the task adds the data's part of the provenance."""
 
     @abstractmethod
     def held_out(self) -> Tensor:

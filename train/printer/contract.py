@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from learn_rt.spec import Envelope, Kind, Normalization, Signal, Spec
+from learn_rt.train.printer.machine import Machine
 from learn_rt.train.printer.model import OffsetNet
 
 UNITS = {"x_ref": "mm", "y_ref": "mm", "z_ref": "mm", "vx_ref": "mm/s", "vy_ref": "mm/s"}
@@ -32,6 +33,23 @@ class Limits:
         if feature in size:
             return (-margin_mm, size[feature] + margin_mm)
         return (-self.speed_mm_s, self.speed_mm_s)
+
+
+# What an offset may do to the motors, by machine. The rotor of a NEMA 17 motor on a 20-tooth pulley moves like 0.14 kg,
+# so a second difference of 40,000 mm/s^2 takes 6 N of the 60 N that it holds with; the speed is a fifth of the axis',
+# and the value is what a corner at full jerk takes where the belt is softest, and half as much again.
+ENVELOPES = {
+    "ender3v2": Envelope(value=0.4, rate=100.0, second=40_000.0),
+    "fast": Envelope(value=0.4, rate=100.0, second=60_000.0),
+}
+Z_MM = 250.0
+
+
+def limits_of(machine: Machine) -> Limits:
+    """Return the limits of a machine; one that is not shipped has the slower machine's envelope."""
+    envelope = ENVELOPES.get(machine.name, ENVELOPES["ender3v2"])
+    speed = max(machine.motion.speed_mm_s[:2])
+    return Limits(2 * machine.x.centre_mm, 2 * machine.y.centre_mm, Z_MM, speed, envelope)
 
 
 def offset_spec(

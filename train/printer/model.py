@@ -15,7 +15,7 @@ X, Y, Z, VX, VY = range(5)  # a raw sample: position [mm] and velocity [mm/s] of
 N_SIGNALS = 6  # a step of the filters: velocity, increment and direction of both axes
 
 
-@dataclass(frozen=True)
+@dataclass
 class OffsetNetConfig:
     """Sizes of the net. `steps` samples with an increment make the window, so a raw window holds `steps` + 1."""
 
@@ -48,6 +48,8 @@ class OffsetNet(Servable):
     makes it zero at rest.
     """
 
+    n_signals = N_SIGNALS
+
     def __init__(self, config: OffsetNetConfig) -> None:
         super().__init__()
         self.config = config
@@ -76,7 +78,7 @@ class OffsetNet(Servable):
         """Return offsets (batch, 2) [mm] for raw windows (batch, steps + 1, 5)."""
         signals = self.signals(x[:, 1:], x[:, :-1])
         hidden = self.recur(signals, x[:, 1:, :VX])[:, -1]
-        filtered = self._at(F.linear(signals.flatten(1), self.filters.weight), x[:, -1 - self.config.preview])
+        filtered = self.polynomial(F.linear(signals.flatten(1), self.filters.weight), x[:, -1 - self.config.preview])
         return filtered + self.gate(_way(signals).sum(1)) * self.learned(hidden)
 
     def states(self) -> tuple[State, ...]:
@@ -101,8 +103,8 @@ class OffsetNet(Servable):
             following += [h, c]
             hidden = h
         weight, place = self.filters.weight, tail[:, -self.config.preview]
-        early = self._at(F.linear(past.flatten(1), weight[:, :-N_SIGNALS]), place)
-        filtered = early + self._at(F.linear(signals, weight[:, -N_SIGNALS:]), place)
+        early = self.polynomial(F.linear(past.flatten(1), weight[:, :-N_SIGNALS]), place)
+        filtered = early + self.polynomial(F.linear(signals, weight[:, -N_SIGNALS:]), place)
         answer = filtered + self.gate(_way(past).sum(1) + _way(signals)) * self.learned(hidden)
         tail = torch.cat([tail[:, 1:], x.unsqueeze(1)], 1)
         return (answer, tail, torch.ones_like(started), *following)
@@ -156,7 +158,7 @@ class OffsetNet(Servable):
     def _place(self, sample: Tensor) -> Tensor:
         return (sample[:, :Z] - self.config.centre_mm) * (1.0 / self.config.reach_mm)
 
-    def _at(self, coefficients: Tensor, sample: Tensor) -> Tensor:
+    def polynomial(self, coefficients: Tensor, sample: Tensor) -> Tensor:
         """Return the polynomials (batch, 2) at the position of a raw sample (batch, 5), by Horner's rule."""
         place, n = self._place(sample), self.config.degree + 1
         rows = [torch.cat([coefficients[:, d : d + 1], coefficients[:, n + d : n + d + 1]], 1) for d in range(n)]

@@ -1,0 +1,161 @@
+"""`learn-train` and `learn-eval`: their arguments, what they write and print, and their exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from learn_rt.train.core import checkpoint
+from learn_rt.train.core.config import RunConfig, choice, compose_config, plain
+from learn_rt.train.core.loop import fit, save_final
+from learn_rt.train.core.plots import plot_history
+from learn_rt.train.core.run_folder import RunFolder
+from learn_rt.train.core.system import MODULES, Task, task_type
+
+TRAIN_HELP = """usage: learn-train system=printer target=offset data=DIR [key=value ...] [--json]
+
+Train one target of a system on data that learn-data wrote. Every key of the configuration can be set; --cfg prints it.
+
+example:
+  learn-train system=printer target=offset data=data/printer machine=ender3v2 plant=nonlinear out=runs/printer
+"""
+
+
+def train_main(argv: list[str]) -> None:
+    """Run `learn-train`. Raises: SystemExit: 1 failed, 2 usage."""
+    flags = {text for text in argv if text.startswith("-")}
+    overrides = [text for text in argv if not text.startswith("-")]
+    if flags & {"-h", "--help"}:
+        print(TRAIN_HELP, end="")
+        return
+    try:
+        if unknown := flags - {"--json", "--cfg"}:
+            raise ValueError(f"unknown option {min(unknown)}; there are --json, --cfg and --help")
+        task, config = _configured(overrides)
+        if "--cfg" in flags:
+            print(json.dumps(plain(config), indent=2))
+            return
+        folder = RunFolder(Path(config.out), config.resume, config.overwrite)
+    except ValueError as error:
+        _fail("learn-train", error, 2)
+    log = Console(stderr=True, highlight=False)
+    try:
+        results = _train(task, config, folder, log)
+    except (ValueError, OSError) as error:
+        _fail("learn-train", error, 1)
+    if "--json" in flags:
+        print(json.dumps(results))
+    else:
+        _print_accuracy(results["accuracy"], f"held out: {', '.join(results['split']['test'])}")
+        t = results["train"]
+        print(f"{t['windows']:,} windows, {t['epochs']} epochs, {t['seconds']:.1f} s: {folder.best}")
+
+
+def evaluate_main(argv: list[str]) -> None:
+    """Run `learn-eval`. Raises: SystemExit: 1 failed, 2 usage."""
+    parser = argparse.ArgumentParser(
+        prog="learn-eval",
+        description="Measure a checkpoint's accuracy on the part that its training never saw.",
+        epilog="example: learn-eval runs/printer/best.ckpt --data data/printer",
+    )
+    parser.add_argument("checkpoint", type=Path, metavar="CKPT")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="default: where the checkpoint's training found it")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    given = parser.parse_args(argv)
+    try:
+        contents = checkpoint.load(given.checkpoint)
+        overrides = _overrides(contents["config"], contents["system"], contents["target"])
+        kind, config = _configured([*overrides, *([f"data={given.data}"] if given.data else [])])
+        _use_threads(config.threads)
+        module, spec, _ = checkpoint.load_servable(given.checkpoint)
+        accuracy = kind.evaluate(config, module, spec.provenance)
+    except (ValueError, OSError) as error:
+        _fail("learn-eval", error, 1)
+    if given.json:
+        print(json.dumps(accuracy))
+    else:
+        _print_accuracy(accuracy, f"{given.checkpoint}, held out")
+
+
+def _configured(overrides: list[str]) -> tuple[type[Task], Any]:
+    system, target = choice(overrides, "system"), choice(overrides, "target")
+    if system is None or target is None:
+        known = ", ".join(f"system={s} target={t}" for s, t in MODULES)
+        raise ValueError(f"give system= and target=; known: {known}")
+    task = task_type(system, target)
+    return task, compose_config(task.config_type, task.groups, overrides)
+
+
+def _train(kind: type[Task], config: RunConfig, folder: RunFolder, log: Console) -> dict[str, Any]:
+    started = time.monotonic()
+    _use_threads(config.threads)
+    folder.write_config(plain(config))
+    torch.manual_seed(config.seed)
+    task = kind(config, log.print)
+    prepared = time.monotonic() - started
+    provenance = {"config": plain(config), "seed": config.seed, "versions": _versions()}
+    fitted = fit(task, config, folder, provenance)
+    accuracy = task.test()
+    seconds = time.monotonic() - started
+    results = {
+        "train": {"windows": task.n_windows, "epochs": fitted.epochs, "seconds": round(seconds, 3)},
+        "accuracy": accuracy,
+        "best_epoch": fitted.best_epoch,
+        "seconds": {"targets_and_filters": round(prepared, 3), "loop": round(fitted.seconds, 3)},
+        **task.report(),
+    }
+    save_final(task, config, folder, provenance | {"metrics": accuracy, "train": results["train"]})
+    folder.write_results(results)
+    plot_history(folder.history(), folder.root / "plots" / "learning.png")
+    return results
+
+
+def _overrides(config: dict[str, Any], system: str, target: str) -> list[str]:
+    """Return a checkpoint's plain configuration as overrides that give it again."""
+
+    def flat(values: dict[str, Any], path: str) -> list[str]:
+        made: list[str] = []
+        for key, value in values.items():
+            name = f"{path}{key}"
+            if isinstance(value, dict):
+                made += flat(value, f"{name}.")
+            else:
+                made.append(f"{name}={json.dumps(value)}")
+        return made
+
+    skipped = {"system", "target", "resume", "overwrite"}
+    rest = {k: v for k, v in config.items() if k not in skipped}
+    return [f"system={system}", f"target={target}", *flat(rest, "")]
+
+
+def _use_threads(threads: int) -> None:
+    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
+
+
+def _versions() -> dict[str, str]:
+    names = {"python": platform.python_version(), "numpy": np.__version__, "torch": torch.__version__}
+    return names | {"learn-rt": version("learn-rt")}
+
+
+def _print_accuracy(accuracy: dict[str, Any], title: str) -> None:
+    table = Table("output", "R2", "MAE um", "RMSE um", "corr", title=title, title_justify="left")
+    for name, row in {**accuracy["outputs"], "all": accuracy}.items():
+        table.add_row(name, *(f"{row[k]:.{n}f}" for k, n in (("r2", 4), ("mae_um", 3), ("rmse_um", 3), ("corr", 4))))
+    Console(highlight=False).print(table)
+
+
+def _fail(command: str, error: Exception, code: int) -> Any:
+    print(f"{command}: {' '.join(str(error).split())}", file=sys.stderr)
+    raise SystemExit(code)

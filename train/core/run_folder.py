@@ -1,0 +1,62 @@
+"""The folder of one run: resolved configuration, metrics by epoch, checkpoints, results, plots."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+
+class RunFolder:
+    """Paths and writers of a run; every file appears whole."""
+
+    def __init__(self, root: Path, resume: bool, overwrite: bool) -> None:
+        """Make the folder.
+
+        Raises: ValueError: it holds a run already and neither resume nor overwrite is set, or there is none to resume.
+        """
+        self.root = root
+        self.best, self.last = root / "best.ckpt", root / "last.ckpt"
+        self._metrics = root / "metrics.jsonl"
+        if resume and not self.last.is_file():
+            raise ValueError(f"{self.last} is not there: nothing to resume")
+        if self.last.exists() and not (resume or overwrite):
+            raise ValueError(f"{root} holds a run already: set resume=true, overwrite=true or another out=")
+        root.mkdir(parents=True, exist_ok=True)
+        if not resume:
+            for path in (self.best, self.last, self._metrics, root / "results.json"):
+                path.unlink(missing_ok=True)
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        """Write the resolved configuration."""
+        _replace(self.root / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
+
+    def write_results(self, results: dict[str, Any]) -> None:
+        """Write results.json."""
+        _replace(self.root / "results.json", json.dumps(results, indent=2) + "\n")
+
+    def append_metrics(self, line: dict[str, Any]) -> None:
+        """Append one epoch to metrics.jsonl."""
+        with self._metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def history(self, before_epoch: int | None = None) -> list[dict[str, Any]]:
+        """Return the epochs so far.
+
+        With `before_epoch`, later ones are dropped from the file: a resumed run writes them again.
+        """
+        lines = self._metrics.read_text(encoding="utf-8").splitlines() if self._metrics.exists() else []
+        epochs = [json.loads(line) for line in lines]
+        if before_epoch is not None:
+            epochs = [e for e in epochs if e["epoch"] < before_epoch]
+            _replace(self._metrics, "".join(json.dumps(e) + "\n" for e in epochs))
+        return epochs
+
+
+def _replace(path: Path, text: str) -> None:
+    staged = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    staged.write_text(text, encoding="utf-8")
+    staged.replace(path)
