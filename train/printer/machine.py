@@ -17,6 +17,12 @@ from learn_rt.jsonread import read_dataclass
 SHIPPED = Path(__file__).parent / "machines"
 
 
+def _within(name: str, values: tuple[float, ...], low: float, high: float) -> None:
+    for value in values:
+        if not low <= value <= high:
+            raise ValueError(f"{name} must be from {low:g} to {high:g}, got {value:g}")
+
+
 @dataclass(frozen=True, slots=True)
 class Axis:
     """A driven axis: a mass that hangs on its motor by a belt, m q'' = -k (q - r) - c (q' - r') - friction.
@@ -34,13 +40,14 @@ class Axis:
     friction_n: float = 0.3
 
     def __post_init__(self) -> None:
-        for name in ("mass_kg", "stiffness_n_m", "damping_ns_m"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise ValueError(f"{name} must be finite and above 0, got {getattr(self, name)}")
-        if not 0 <= self.stiffness_slope_limit < 1:
-            raise ValueError(f"stiffness_slope_limit must be in [0, 1), got {self.stiffness_slope_limit}")
-        if self.friction_n < 0:
-            raise ValueError(f"friction_n must not be below 0, got {self.friction_n}")
+        # Wide, but so that every number made of them stays finite.
+        _within("mass_kg", (self.mass_kg,), 1e-3, 1e3)
+        _within("stiffness_n_m", (self.stiffness_n_m,), 1, 1e9)
+        _within("damping_ns_m", (self.damping_ns_m,), 0, 1e6)
+        _within("stiffness_slope_per_m", (self.stiffness_slope_per_m,), -1e3, 1e3)
+        _within("stiffness_slope_limit", (self.stiffness_slope_limit,), 0, 0.9)
+        _within("centre_mm", (self.centre_mm,), -1e4, 1e4)
+        _within("friction_n", (self.friction_n,), 0, 1e4)
         if self.damping_ratio >= 1:
             raise ValueError(f"an axis must be underdamped, got a damping ratio of {self.damping_ratio:.3g}")
 
@@ -89,12 +96,6 @@ class Motion:
         _within("junction_deviation_mm", (self.junction_deviation_mm,), 0, 10)
 
 
-def _within(name: str, values: tuple[float, ...], low: float, high: float) -> None:
-    for value in values:
-        if not low <= value <= high:
-            raise ValueError(f"{name} must be from {low:g} to {high:g}, got {value:g}")
-
-
 @dataclass(frozen=True, slots=True)
 class Drive:
     """Stepper drive and step timer, from which the firmware effects follow."""
@@ -104,8 +105,9 @@ class Drive:
     timer_hz: float
 
     def __post_init__(self) -> None:
-        if min(self.steps_per_mm, self.microsteps, self.timer_hz) <= 0:
-            raise ValueError("steps_per_mm, microsteps and timer_hz must be above 0")
+        _within("steps_per_mm", (self.steps_per_mm,), 0.1, 1e5)
+        _within("microsteps", (self.microsteps,), 1, 1024)
+        _within("timer_hz", (self.timer_hz,), 1e3, 1e10)
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def simulate(
             a long command can be given in pieces that share their end samples. Default: at rest on the first command.
         threads: for batches; default: all that this process may use.
     Returns: (..., k, 2) float64.
-    Raises: ValueError: another shape, or a value that is not finite.
+    Raises: ValueError: another shape, a value that is not finite, or a plant that is overdamped.
     """
     command = np.asarray(command_xy, dtype=np.float64)
     if command.ndim not in (2, 3) or command.shape[-1] != 2 or command.shape[-2] < 1:
@@ -141,6 +141,12 @@ def simulate(
 
 def _numbers(axis: Axis, plant: Plant, mass_scale: float) -> Array:
     """Return m, k, c, slope [1/mm], its limit, centre [mm], F [kg mm/s2] of one axis, scaled as the plant says."""
+    softest = 1.0 - axis.stiffness_slope_limit if plant.position_stiffness else 1.0
+    worst = axis.damping_ratio * plant.damping_scale / math.sqrt(softest * mass_scale)
+    if not worst < 1:
+        raise ValueError(
+            f"an axis must stay underdamped, got a damping ratio of up to {worst:.3g}: damping_scale is too high"
+        )
     return np.array(
         [
             axis.mass_kg * mass_scale,

@@ -28,10 +28,12 @@ def test_a_machine_of_one_s_own_is_given_by_its_file(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("mass_kg = 0.35", "mass_kg = 0.0", r"mass_kg must be finite and above 0, got 0.0 - at mine.toml.x"),
+        ("mass_kg = 0.35", "mass_kg = 0.0", r"mass_kg must be from 0.001 to 1000, got 0 - at mine.toml.x"),
         ("mass_kg = 0.35", "mass_kg = nan", r"expected float at mine.toml.x.mass_kg"),
         ("mass_kg = 0.35", "mas_kg = 0.35", r"unknown key 'mas_kg' at mine.toml.x"),
         ("mass_kg = 0.35", "", r"missing key 'mass_kg' at mine.toml.x"),
+        ("mass_kg = 0.35", "mass_kg = 1e300", r"mass_kg must be from"),
+        ("steps_per_mm = 80.0", "steps_per_mm = 0.0", r"steps_per_mm must be from"),
         ("damping_ns_m = 36.95", "damping_ns_m = 900.0", r"must be underdamped"),
         ('"junction"', '"magic"', r"expected one of jerk, junction at mine.toml.motion.cornering"),
         ("[500.0, 500.0, 12.0, 120.0]", "[500.0]", r"expected 4 elements at mine.toml.motion.speed_mm_s"),

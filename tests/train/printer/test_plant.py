@@ -193,6 +193,7 @@ def test_a_planned_acceleration_is_sampled_finely_enough_at_4_khz():
         ({"offset_xy": np.zeros((2, 2))}, "knots"),
         ({"print_mass_kg": -1.0, "plant": NONLINEAR}, "print_mass_kg"),
         ({"state": np.zeros((3, 2))}, "state"),
+        ({"plant": Plant(damping_scale=8.0)}, "underdamped"),
     ],
 )
 def test_wrong_arguments_are_named(change, message):
