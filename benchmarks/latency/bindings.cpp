@@ -153,6 +153,6 @@ PYBIND11_MODULE(_latency, m) {
       });
 
   m.def("bucket_of", &Histogram::bucket_of, py::arg("ns"), "Return the bucket in which a duration counts.");
-  m.def("evicted_bytes", &Evictor::size, "Return how many bytes a cold tick writes before it.");
+  m.def("evicted_bytes", &Evictor::size, "Return how many bytes are read before a cold tick.");
   m.attr("BUCKETS") = Histogram::kBuckets;
 }

@@ -33,10 +33,13 @@ def pair(blocks: Blocks) -> str:
 
 
 def stages(report: Report) -> str:
-    """Return where the time went: each stage's own p50/p99 [us], the longest first."""
+    """Return where the time went: each stage's own p50/p99 [us], the longest first; in process, the settling too."""
     measured = {name: blocks for name, blocks in report.model.stages.items() if blocks.maxima.max() > 0}
     ordered = sorted(measured.items(), key=lambda item: -item[1].figures().p50)
-    return ", ".join(f"{STAGE_WORDS[name]} {pair(blocks)}" for name, blocks in ordered)
+    found = [f"{STAGE_WORDS[name]} {pair(blocks)}" for name, blocks in ordered]
+    # A server settles by itself, after the answer is out.
+    settling = [f"then settling {pair(report.model.settle)}"] if report.case.transport == "inproc" else []
+    return ", ".join(found + settling)
 
 
 def report_lines(reports: Sequence[Report]) -> list[str]:
@@ -49,7 +52,7 @@ def report_lines(reports: Sequence[Report]) -> list[str]:
         found.append(_row(r.case.name, width, "model", r.model.latency.figures()))
         found.append(_row("", width, "empty", r.empty.latency.figures()))
         found.append(_row("", width, "hiccup", r.hiccup))
-        found.append(f"{'':<{width}}stages p50/p99: {stages(r)}; settling afterwards {pair(r.model.settle)}")
+        found.append(f"{'':<{width}}stages p50/p99: {stages(r)}")
         found.append(f"{'':<{width}}{r.verdict.value}: {r.reason}")
     return [*found, f"{NOTE}; {reports[0].pinned}"]
 

@@ -86,7 +86,7 @@ def test_what_comes_later_than_the_period_is_missed(graph: str) -> None:
     assert block["missed"] == block["latency"]["counts"].sum()  # no answer takes less than a nanosecond
 
 
-def test_a_cold_tick_writes_more_than_the_caches_hold() -> None:
+def test_before_a_cold_tick_more_is_read_than_the_caches_hold() -> None:
     assert evicted_bytes() >= 5 << 20
 
 
