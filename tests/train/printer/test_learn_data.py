@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from learn_rt.train.cli import data
+from learn_rt.train.printer import gcode, stream
 from learn_rt.train.printer import layers as layers_module
-from learn_rt.train.printer import stream
 from learn_rt.train.printer.features import FEATURES, WALLS
 from learn_rt.train.printer.firmware import LIMIT_MM, FirmwareEffects, amplitude
 from learn_rt.train.printer.gcode import GcodeReader
@@ -109,15 +109,19 @@ def test_the_files_have_the_layout_and_units_that_matlab_reads(part, tmp_path):
     assert not (column["is_extruding"] * column["is_travel"]).any()
 
 
-def test_blocks_do_not_show_in_the_result(part, tmp_path, monkeypatch):
+def test_neither_blocks_nor_pieces_show_in_the_result(tmp_path, monkeypatch):
     options = ("--effects", "--seed", 3, "--rate", 100)
-    assert run(part, "--out", tmp_path / "one", *options) == 0
-    monkeypatch.setattr(stream, "FINE_BLOCK", 700)
-    assert run(part, "--out", tmp_path / "two", *options) == 0
-    one, two = (join(load_layers(tmp_path / name / "small")) for name in ("one", "two"))
+    star = ROOT / "examples" / "star.gcode"
+    assert run(star, "--out", tmp_path / "one", *options) == 0
+    monkeypatch.setattr(stream, "FINE_BLOCK", 7000)
+    monkeypatch.setattr(gcode, "BATCH", 8)
+    assert run(star, "--out", tmp_path / "two", *options) == 0
+    one, two = (join(load_layers(tmp_path / name / "star")) for name in ("one", "two"))
     np.testing.assert_array_equal(one.time, two.time)
-    np.testing.assert_array_equal(one.reference, two.reference)
-    np.testing.assert_allclose(one.actual, two.actual, atol=1e-12)
+    for name in ("layer", "extruding", "travel", "feature"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+    for name in ("reference", "velocity", "actual"):
+        np.testing.assert_allclose(getattr(one, name), getattr(two, name), atol=1e-9)
 
 
 def test_the_seed_decides_the_effects_and_nothing_else_does(part, tmp_path):
