@@ -43,7 +43,7 @@ bench: setup  ## Measure latency: prints one table, writes build/bench/latency.j
 lint: setup  ## Check style and types.
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	git ls-files '*.cpp' '*.h' | xargs -r $(BIN)/clang-format --dry-run --Werror
-	rm -rf build/typed && $(PIP) install --no-deps --no-build-isolation --target build/typed -C wheel.cmake=false .
+	rm -rf build/typed && $(PIP) install --no-deps --no-build-isolation --target build/typed --config-settings=wheel.cmake=false .
 	cd build/typed && ../../$(BIN)/mypy --config-file ../../pyproject.toml --python-executable ../../$(BIN)/python
 
 clean:  ## Remove what was built.
@@ -95,6 +95,6 @@ $(VENV)/.requirements: pyproject.toml constraints.txt $(VENV)/.torch
 
 $(VENV)/.installed: $(COMPILED) $(VENV)/.requirements | system-packages
 	@echo "make: building"
-	@CMAKE_GENERATOR=Ninja $(PIP) install --no-build-isolation --no-deps -e . -C cmake.define.LEARN_RT_TESTS=ON \
-	  -C cmake.define.Python_EXECUTABLE=$(abspath $(BIN)/python)
+	@CMAKE_GENERATOR=Ninja $(PIP) install --no-build-isolation --no-deps -e . --config-settings=cmake.define.LEARN_RT_TESTS=ON \
+	  --config-settings=cmake.define.Python_EXECUTABLE=$(abspath $(BIN)/python)
 	@touch $@
