@@ -1,0 +1,164 @@
+"""`make demo`: from G-code to a better print, through a model served over gRPC.
+
+Simulate parts, train a model for each of two printers, evaluate, export, serve; then print a part that training never
+saw, every tick's offset asked from the server, beside what printer users have today.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+
+from learn_rt.benchmarks.latency import pinning
+from learn_rt.benchmarks.latency.serving import serving
+from learn_rt.benchmarks.printing.contest import contest
+from learn_rt.benchmarks.printing.entrants import enter
+from learn_rt.benchmarks.printing.loop import Served
+from learn_rt.benchmarks.printing.pace import pace
+from learn_rt.benchmarks.printing.parts import choose_layers, read_part
+from learn_rt.benchmarks.printing.picture import draw
+from learn_rt.benchmarks.printing.report import ClosedLoop, Methods, Report
+from learn_rt.benchmarks.printing.show import PLANTS, show_latency, show_print
+from learn_rt.benchmarks.printing.stages import Failed, Stages
+from learn_rt.benchmarks.printing.workshop import Recipe, Workshop, unseen_of
+from learn_rt.spec import Spec
+from learn_rt.train.printer.machine import load_machine
+
+EXAMPLE = """examples:
+  python -m learn_rt.benchmarks.printing.demo
+  python -m learn_rt.benchmarks.printing.demo --gcode benchy.gcode --layers 30,120,200
+"""
+N_STAGES = 9
+PACED_S = 12.0  # of all transports together
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the demo. Return 0 done, 1 failed; a usage error exits 2."""
+    args = _parse(argv)
+    try:
+        _run(args, Console(highlight=False))
+    except (Failed, ValueError, OSError, RuntimeError) as error:
+        print(f"demo: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m learn_rt.benchmarks.printing.demo",
+        description="Print a part through a served model on simulated printers, beside what printers do today.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--gcode", type=Path, help="the part to print, never trained on (default: PARTS/bearing.gcode)")
+    parser.add_argument(
+        "--layers",
+        default="some",
+        help='"some": drawn by a seed, about 90 s of printing (default); "all"; "sampled:5"; a list such as 3,10-12',
+    )
+    parser.add_argument(
+        "--parts", type=Path, default=Path("examples"), help="G-code to train on (default: %(default)s)"
+    )
+    parser.add_argument("--out", type=Path, default=Path("build/demo"), help="default: %(default)s")
+    parser.add_argument("--skip-bad", action="store_true", help="pass over lines of the G-code that cannot be read")
+    parser.add_argument("--fresh", action="store_true", help="train anew, even if nothing changed")
+    args = parser.parse_args(argv)
+    args.gcode = args.gcode or args.parts / "bearing.gcode"
+    return args
+
+
+def _run(args: argparse.Namespace, console: Console) -> None:
+    start = time.perf_counter()
+    recipes = {plant: Recipe(plant=plant) for plant in PLANTS}
+    ours = recipes["nonlinear"]
+    part = read_part(args.gcode, load_machine(ours.machine), skip_bad=args.skip_bad)
+    layers = choose_layers(part, args.layers)
+    stages = Stages(console, N_STAGES, args.out / "memory.json", args.out / "logs")
+    shop = Workshop(args.out, stages, args.parts, unseen_of(sorted(args.parts.glob("*.gcode")), args.gcode), args.fresh)
+    printed_s = sum(part.seconds(layer) for layer in layers)
+    printed = f"{part.name}, {len(layers)} of {len(part.layers)} layers, {printed_s:.0f} s of printing"
+    console.print(f"[bold]learn-rt[/bold]: {printed}; no model is trained on it\n")
+
+    with stages.stage("simulate", f"{len(shop.parts)} parts, {shop.unseen} among them kept out of training") as notes:
+        data = shop.data(ours)
+        notes += ["reused"] if shop.reused else []
+    trained = {}
+    for plant, recipe in recipes.items():
+        with stages.stage(f"train {plant}", f"{recipe.name}: offsets with preview for the {plant} printer") as notes:
+            trained[plant] = shop.train(recipe)
+            t = trained[plant]
+            notes += [f"{t.windows:,} windows, {t.epochs} epochs", *(["reused"] if t.reused else [])]
+    with stages.stage("evaluate", f"on {shop.unseen}, which training never saw") as notes:
+        accuracy = shop.accuracy(ours)
+        notes.append(f"R² {accuracy.r2:.4f}, MAE {accuracy.mae_um:.2f} µm of offset")
+    with stages.stage("export", "ONNX, step graph, TorchScript, golden samples") as notes:
+        folders = {plant: shop.export(recipe) for plant, recipe in recipes.items()}
+        folder, parity = folders["nonlinear"]
+        notes.append(f"largest error {max(parity.onnx, parity.torchscript, parity.step):.1e} mm")
+
+    with ExitStack() as stack:
+        with stages.stage("serve", f"learn-serve {shop.models}") as notes:
+            sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="learn-demo-")))
+            pins = pinning.apart()
+            addresses = stack.enter_context(serving(shop.models, sockets / "learn.sock", pins.server))
+            notes += addresses.values()
+        with stages.stage("tune", "ZV, MZV, EI, linear inverse and linear filter, on training parts"):
+            entered = {}
+            for plant, recipe in recipes.items():
+                spec = Spec.from_json((folders[plant][0] / "spec.json").read_text())
+                served = Served.at(addresses["grpc"], recipe.name)
+                entered[plant] = enter(recipe, spec, data, shop.parts, served)[0]
+        shown = f"layer {layers[len(layers) // 2]}"
+        with stages.stage("print", f"{printed}, two printers, seven methods") as notes:
+            outcome = contest(entered, (part.stretch(layer) for layer in layers), show=shown)
+            answers = sum(c.ours.flags["answers"] for c in entered.values())  # type: ignore[attr-defined]
+            notes.append(f"{answers:,} answers over gRPC")
+        with stages.stage("pace", f"one prediction at the control rate for {PACED_S:.0f} s") as notes:
+            samples = part.stretch(layers[0]).samples
+            latency, hiccup = pace(folder, ours.name, addresses, samples, PACED_S)
+            notes.append(f"p50 {latency.grpc.p50:.0f} µs over gRPC")
+
+    closed_loop = ClosedLoop(**{plant: Methods(**of) for plant, of in outcome.figures.items()})
+    report = Report(
+        source=str(args.gcode),
+        train=trained["nonlinear"],
+        accuracy=accuracy,
+        closed_loop=closed_loop,
+        parity=parity,
+        latency_us=latency,
+        hiccup_us=hiccup,
+        seconds_total=round(time.perf_counter() - start, 2),
+        details={
+            "layers": layers,
+            "layers_of_part": len(part.layers),
+            "printed_s": round(printed_s, 2),
+            "train_linear": trained["linear"].__dict__,
+            "constants": {plant: c.baselines.constants() for plant, c in entered.items()},
+            "flags": {plant: dict(c.ours.flags) for plant, c in entered.items()},  # type: ignore[attr-defined]
+            "pinning": str(pins),
+            "stages_s": stages.seconds,
+        },
+    )
+    report.write(args.out / "report.json")
+    console.print()
+    show_print(console, closed_loop, f"{part.name}, {len(layers)} of {len(part.layers)} layers")
+    show_latency(console, report, str(pins))
+    for plant in PLANTS:
+        path = args.out / f"print-{plant}.png"
+        by_method = {name: f.contour_rms_um for name, f in outcome.figures[plant].items()}
+        draw(outcome.shown[plant], by_method, f"{part.name}, {shown}, on the {plant} printer", path)
+        console.print(f"picture  {path}")
+    console.print(
+        f"models   {shop.models}\nreport   {args.out / 'report.json'}\n{time.perf_counter() - start:.0f} s in all"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
