@@ -1,0 +1,74 @@
+"""A small untrained model, and the real server of it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from learn_rt.export import export_servable
+from learn_rt.train.core.checkpoint import load_servable
+from learn_rt.train.printer.model import OffsetNetConfig
+from learn_rt.train.printer.untrained import write_untrained
+
+NET = OffsetNetConfig(steps=8, preview=3, front_size=8, hidden_size=8)
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with the model `printer`, version 1."""
+    folder = tmp_path_factory.mktemp("client")
+    checkpoint = folder / "best.pt"
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # nets of eight cells lose by sharing the work
+    write_untrained(checkpoint, NET, n_windows=16)
+    module, spec, held_out = load_servable(checkpoint)
+    export_servable(module, spec, held_out, folder / "models", name="printer", formats=("onnx",))
+    torch.set_num_threads(threads)
+    return folder / "models"
+
+
+@pytest.fixture(scope="session")
+def server(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Addresses by transport of a running learn-serve."""
+    socket = tmp_path_factory.mktemp("socket") / "learn.sock"
+    command = [sys.executable, "-c", "from learn_rt.serve.cli import main; raise SystemExit(main())", str(repository)]
+    command += ["--listen", f"unix:{socket}", "--listen", "grpc://127.0.0.1:0", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield {"inproc": f"inproc:{repository}", **_ready(process)}
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+
+
+def _ready(process: subprocess.Popen[str]) -> dict[str, str]:
+    """Return the addresses of the ready line, which comes once every model is loaded."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError(f"learn-serve did not start: {process.stderr.read()}")
+    listen = json.loads(line)["listen"]
+    return {"unix" if address.startswith("unix:") else "grpc": address for address in listen}
+
+
+def smooth_path(n: int) -> np.ndarray:
+    """Return samples (n, 5) float32 of a smooth path: x, y, z [mm], vx, vy [mm/s] at 500 Hz."""
+    t = np.arange(n) * 0.002
+    position = 10 * np.sin(2 * np.pi * np.array([0.7, 1.1]) * t[:, None] + np.array([0.4, 2.0]))
+    velocity = np.gradient(position, 0.002, axis=0)
+    return np.concatenate([position, np.full((n, 1), 0.2), velocity], axis=1).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def path() -> Callable[[int], np.ndarray]:
+    """Makes a smooth path of n samples."""
+    return smooth_path
