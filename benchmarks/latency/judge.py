@@ -60,10 +60,13 @@ class Judgement:
         return asdict(self)
 
 
-def judge(model: Blocks, empty: Blocks, hiccup: Blocks, budget_us: Mapping[str, float]) -> list[Judgement]:
+def judge(
+    model: Blocks, empty: Blocks, hiccup: Blocks, budget_us: Mapping[str, float], sleeper_us: float = 0.0
+) -> list[Judgement]:
     """Return one judgement for each percentile that has a budget.
 
     Args: model, empty: as many blocks of each, taken in turn. hiccup: how late a sleeper woke in the same run.
+        sleeper_us: what a sleeper may be late where that is more than the budget, since the loop itself does not sleep.
     Raises: ValueError: unequal or fewer than two blocks, or a percentile that is not known.
     """
     pairs = (len(model.counts), len(empty.counts))
@@ -71,7 +74,7 @@ def judge(model: Blocks, empty: Blocks, hiccup: Blocks, budget_us: Mapping[str, 
         raise ValueError(f"as many blocks of both are needed, and at least 2, got {pairs}")
     if not budget_us or set(budget_us) - set(PERCENTILES):
         raise ValueError(f"budgets are for {', '.join(PERCENTILES)}, got {dict(budget_us)}")
-    return [_judge_one(name, budget, model, empty, hiccup) for name, budget in budget_us.items()]
+    return [_judge_one(name, budget, model, empty, hiccup, sleeper_us) for name, budget in budget_us.items()]
 
 
 def overall(judgements: list[Judgement]) -> Verdict:
@@ -92,7 +95,7 @@ def interval(values: NDArray[np.float64]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _judge_one(name: str, budget: float, model: Blocks, empty: Blocks, hiccup: Blocks) -> Judgement:
+def _judge_one(name: str, budget: float, model: Blocks, empty: Blocks, hiccup: Blocks, sleeper_us: float) -> Judgement:
     q = PERCENTILES[name]
     # Neighbouring blocks of both are drawn together: what disturbs the machine for a while disturbs both.
     weights = resamples(len(model.counts))
@@ -105,25 +108,26 @@ def _judge_one(name: str, budget: float, model: Blocks, empty: Blocks, hiccup: B
     )
     late = float(hiccup.percentile_us(q)[0])
     n = min(model.n, empty.n)
-    verdict, reason = _decide(name, budget, *estimates, late, n)
+    allowed = max(budget, sleeper_us)
+    verdict, reason = _decide(name, budget, *estimates, late, allowed, n)
     return Judgement(name, budget, verdict, reason, *estimates, late)
 
 
 def _decide(
-    name: str, budget: float, model: Estimate, empty: Estimate, added: Estimate, late: float, n: int
+    name: str, budget: float, model: Estimate, empty: Estimate, added: Estimate, late: float, allowed: float, n: int
 ) -> tuple[Verdict, str]:
     needed = int(np.ceil(MIN_BEYOND / (1 - PERCENTILES[name])))
     if n < needed:
         return Verdict.NOT_JUDGED, f"{name} needs {needed} samples, got {n}: measure longer"
     too_late = "the machine is too late itself"
-    if late > budget:
-        return Verdict.NOT_JUDGED, f"{too_late}: {name} of a sleeper is {late:.0f} us of {budget:.0f}"
+    if late > allowed:
+        return Verdict.NOT_JUDGED, f"{too_late}: {name} of a sleeper is {late:.0f} us of {allowed:.0f}"
     if empty.high > budget:
-        return Verdict.NOT_JUDGED, f"{too_late}: {name} without a model is {empty} us of {budget:.0f}"
+        return Verdict.NOT_JUDGED, f"{too_late}: {name} without a model is {empty} us of {budget:g}"
     if model.high <= budget:
-        return Verdict.PASS, f"{name} {model} us keeps {budget:.0f}"
+        return Verdict.PASS, f"{name} {model} us keeps {budget:g}"
     if model.low <= budget:
-        return Verdict.NOT_JUDGED, f"too noisy to tell: {name} {model} us straddles {budget:.0f}"
+        return Verdict.NOT_JUDGED, f"too noisy to tell: {name} {model} us straddles {budget:g}"
     if added.low <= 0:
         return Verdict.NOT_JUDGED, f"too noisy to tell: the model adds {added} us to {name}"
-    return Verdict.FAIL, f"{name} {model} us passes {budget:.0f}; the model adds {added}"
+    return Verdict.FAIL, f"{name} {model} us passes {budget:g}; the model adds {added}"

@@ -53,6 +53,14 @@ def test_a_machine_whose_sleeper_is_too_late_judges_nothing(median_us: float) ->
     assert "sleeper" in judgements[0].reason
 
 
+def test_a_loop_that_does_not_sleep_may_have_a_budget_shorter_than_a_wake_up() -> None:
+    budget = {"p50": 20.0}
+    (passed,) = judge(latencies(10.0), latencies(1.0, seed=1), CALM, budget, sleeper_us=2000.0)
+    (failed,) = judge(latencies(30.0), latencies(1.0, seed=1), CALM, budget, sleeper_us=2000.0)
+    (unfit,) = judge(latencies(10.0), latencies(1.0, seed=1), latencies(2500.0, seed=2), budget, sleeper_us=2000.0)
+    assert (passed.verdict, failed.verdict, unfit.verdict) == (Verdict.PASS, Verdict.FAIL, Verdict.NOT_JUDGED)
+
+
 @pytest.mark.parametrize("median_us", [200.0, 1500.0])
 def test_a_machine_too_late_without_a_model_judges_nothing(median_us: float) -> None:
     judgements = judge(latencies(median_us), latencies(1100.0, seed=1), CALM, DEFAULT_BUDGET_US)
