@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from learn_rt.benchmarks.latency.bench import Bench
     from learn_rt.benchmarks.latency.gate import Case, Report
 
-HERE = Path(__file__).parent
-GATES = HERE / "test_latency_gates.py"
+GATES = Path(__file__).with_name("test_latency_gates.py")
 OWN_MODEL = "printer"  # made when the first gate runs; until then only its name is known
 REPORTS: pytest.StashKey[list[Report]] = pytest.StashKey()
 COMPARISONS: pytest.StashKey[list[Comparison]] = pytest.StashKey()
@@ -128,9 +127,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 def _repository(config: pytest.Config) -> Path | None:
     """Return the repository to gate: the option's, else what `make demo` left in this project, else none."""
+    from learn_rt.benchmarks.latency.folders import demo_repository
+
     named: Path | None = config.getoption("--learn-models")
-    demo = HERE.resolve().parent / "build" / "demo" / "models"
-    return named if named is not None else demo if demo.is_dir() else None
+    return demo_repository() if named is None else named
 
 
 def _names(config: pytest.Config) -> list[str]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from learn_rt.benchmarks.latency.gate import Report
 
 FORMAT = "learn_rt.latency/1"
+TRANSPORTS = ("inproc", "unix", "grpc")
 EPILOG = "example: learn-bench latency --models build/demo/models --transports inproc,unix"
 
 
@@ -25,13 +26,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from learn_rt.benchmarks.latency import machine, table
     from learn_rt.benchmarks.latency.bench import Bench
-    from learn_rt.benchmarks.latency.folders import find_models
-    from learn_rt.benchmarks.latency.gate import cases
+    from learn_rt.benchmarks.latency.folders import demo_repository, find_models
 
     log = Console(stderr=True)
     try:
-        found = None if options.models is None else find_models(options.models)
-        cases([], options.transports)
+        repository = options.models or demo_repository()
+        found = None if repository is None else find_models(repository)
         about = machine.describe()
         with Bench(found) as bench:
             reports, comparisons = _measure(bench, options, log)
@@ -63,12 +63,29 @@ def as_json(about: dict[str, Any], reports: Sequence[Report], comparisons: Seque
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="learn-bench latency", description=__doc__, epilog=EPILOG)
     add = parser.add_argument
-    add("--models", type=Path, metavar="DIR", help="a model repository (default: the printer's net, random weights)")
+    add("--models", type=Path, metavar="DIR", help="a model repository (default: the demo's)")
     add("--out", type=Path, default=Path("build/bench"), metavar="DIR", help="where latency.json goes (%(default)s)")
-    add("--seconds", type=float, metavar="S", help="length of each gate (default: until p99 has its samples)")
-    add("--transports", type=lambda text: text.split(","), default=["inproc", "unix", "grpc"], metavar="LIST")
+    add("--seconds", type=_above_0, metavar="S", help="length of each gate (default: until p99 has its samples)")
+    add("--transports", type=_transports, default=TRANSPORTS, metavar="LIST", help=f"default: {','.join(TRANSPORTS)}")
     add("--json", action="store_true", help="print the JSON instead of the table")
     return parser
+
+
+def _transports(text: str) -> list[str]:
+    given = text.split(",")
+    if not set(given) <= set(TRANSPORTS):
+        raise argparse.ArgumentTypeError(f"must be among {','.join(TRANSPORTS)}, got {text!r}")
+    return given
+
+
+def _above_0(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a finite number above 0, got {text!r}")
+    return value
 
 
 def _measure(bench: Any, options: argparse.Namespace, log: Any) -> tuple[list[Report], list[Comparison]]:

@@ -43,6 +43,12 @@ def find_models(repository: Path) -> list[ModelFolder]:
     return [ModelFolder(name, newest[name]) for name in sorted(newest)]
 
 
+def demo_repository() -> Path | None:
+    """Return what `make demo` left in the project that this package is run from, if it did."""
+    demo = Path(__file__).resolve().parents[2] / "build" / "demo" / "models"
+    return demo if any(demo.glob("*/*/spec.json")) else None
+
+
 def empty_name(name: str) -> str:
     """Return the name of a model's empty twin; a name has at most 64 characters."""
     return name[: 64 - len(EMPTY_SUFFIX)] + EMPTY_SUFFIX

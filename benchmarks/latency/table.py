@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from learn_rt.benchmarks.latency import machine
-from learn_rt.benchmarks.latency.text import COLUMNS, NOTE, number, stages
+from learn_rt.benchmarks.latency.text import COLUMNS, NOTE, intervals, number, stages
 
 if TYPE_CHECKING:
     from learn_rt.benchmarks.latency.baseline import Comparison
@@ -42,6 +42,7 @@ def show(console: Console, about: dict[str, Any], reports: Sequence[Report], com
     console.print(table)
     for r in reports:
         console.print(f"{r.case.name}: {stages(r)} (p50/p99)", highlight=False)
+        console.print(f"  95% intervals: {intervals(r)}", highlight=False)
         if r.verdict != "pass":
             console.print(f"  {r.verdict}: {r.reason}", highlight=False)
     for c in comparisons:

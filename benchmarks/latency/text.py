@@ -42,6 +42,11 @@ def stages(report: Report) -> str:
     return ", ".join(found + settling)
 
 
+def intervals(report: Report) -> str:
+    """Return each judged percentile [us] with its interval, and what the model adds to the empty one."""
+    return "; ".join(f"{j.percentile} {j.model}, more than empty by {j.added}" for j in report.judgements)
+
+
 def report_lines(reports: Sequence[Report]) -> list[str]:
     """Return a table of the raw figures [us]; for each gate a line on the stages and the verdict with its reason."""
     if not reports:
@@ -53,6 +58,7 @@ def report_lines(reports: Sequence[Report]) -> list[str]:
         found.append(_row("", width, "empty", r.empty.latency.figures()))
         found.append(_row("", width, "hiccup", r.hiccup))
         found.append(f"{'':<{width}}stages p50/p99: {stages(r)}")
+        found.append(f"{'':<{width}}95% intervals: {intervals(r)}")
         found.append(f"{'':<{width}}{r.verdict.value}: {r.reason}")
     return [*found, f"{NOTE}; {reports[0].pinned}"]
 

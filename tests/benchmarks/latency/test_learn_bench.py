@@ -1,0 +1,103 @@
+"""`learn-bench latency` from model folder to JSON, on a model that only copies: real session, server and loops."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("learn_rt._latency", reason="the timing loops are not built")
+pytest.importorskip("learn_rt._serve", reason="the server is not built")
+
+from learn_rt.benchmarks.cli import main
+from learn_rt.benchmarks.latency import gate
+from learn_rt.benchmarks.latency.bench import Bench
+from learn_rt.benchmarks.latency.folders import ModelFolder, find_models
+from learn_rt.benchmarks.latency.gate import Case, WrongAnswer
+from learn_rt.export import export_empty
+from learn_rt.spec import Kind, Signal, Spec
+
+FIGURES = ["p50", "p99", "p999", "max", "n", "missed"]
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with one small windowed model."""
+    inputs = (Signal("a", "mm"), Signal("b", "mm"))
+    spec = Spec("copy", Kind.WINDOW, 0.002, inputs, (Signal("y", "mm"),), window=5)
+    folder = tmp_path_factory.mktemp("models")
+    export_empty(spec, folder, "copy")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bench(repository: Path) -> Iterator[Bench]:
+    """The place to measure it."""
+    with Bench(find_models(repository)) as place:
+        yield place
+
+
+@pytest.mark.parametrize("transport", ["inproc", "unix", "grpc"])
+def test_a_gate_measures_verifies_and_judges_over_every_transport(bench: Bench, transport: str) -> None:
+    report = gate.run(bench, Case("copy", transport, "paced"), seconds=0.3)
+    assert report.model.compared > 0
+    assert report.model.worst <= bench.subjects["copy"].stream.tolerance
+    assert report.empty.worst == 0.0
+    body = json.loads(json.dumps(report.as_dict(), allow_nan=False))
+    assert [list(body[key]) for key in ("latency_us", "empty_us", "hiccup_us", "settle_us")] == [FIGURES] * 4
+    # So few answers say nothing of p99, on any machine.
+    assert body["judgements"][1]["verdict"] == "not judged"
+    if transport != "inproc":
+        assert body["what"].startswith(transport)
+        assert min(body["stages_us"][stage]["max"] for stage in ("queue", "wire", "compute")) > 0
+
+
+def test_a_gate_fails_on_one_wrong_answer_in_the_stream(repository: Path) -> None:
+    with Bench(find_models(repository)) as place:
+        place.subjects["copy"].stream.answers[3] += 1.0
+        with pytest.raises(WrongAnswer, match=r"copy over native: an answer is 1\.00e\+00 away"):
+            gate.run(place, Case("copy", "inproc", "closed"), seconds=0.05)
+
+
+def test_a_folder_that_is_no_model_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "broken" / "1").mkdir(parents=True)
+    (tmp_path / "broken" / "1" / "spec.json").write_text("{}")
+    with Bench([ModelFolder("broken", tmp_path / "broken" / "1")]) as place, pytest.raises(ValueError, match="format"):
+        gate.run(place, Case("broken", "inproc", "closed"), seconds=0.05)
+
+
+def test_one_command_prints_a_table_and_writes_the_json(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--models", str(repository), "--transports", "inproc", "--seconds", "0.2", "--out", str(tmp_path)]
+    with pytest.raises(SystemExit, match="0"):
+        main(["latency", *arguments])
+    said = capsys.readouterr().out
+    assert "latency of one prediction, microseconds" in said
+    body: dict[str, Any] = json.loads((tmp_path / "latency.json").read_text())
+    assert [(g["transport"], g["mode"]) for g in body["gates"]] == [
+        ("inproc", "closed"),
+        ("inproc", "paced"),
+        ("inproc", "cold"),
+    ]
+    assert [c["against"] for c in body["beside"]] == ["onnxruntime, step.onnx", "onnxruntime, model.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--transports", "tcp"], 2, "must be among inproc,unix,grpc, got 'tcp'"),
+        (["--seconds", "-1"], 2, "must be a finite number above 0"),
+        (["--models", "nowhere"], 1, "nowhere holds no model"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    arguments: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["latency", *arguments])
+    assert exit_.value.code == code
+    assert message in capsys.readouterr().err
