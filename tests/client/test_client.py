@@ -166,7 +166,9 @@ def test_connect_says_why_not(server: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(ConnectionError, match="UNAVAILABLE"):
         connect(f"unix:{tmp_path / 'nobody.sock'}", "printer")
     with pytest.raises(ConnectionError, match="no such model folder"):
-        connect(f"inproc:{tmp_path}", "../printer")
+        connect(f"inproc:{tmp_path}", "printer")
+    with pytest.raises(ConnectionError, match="name must be a folder"):
+        connect(server["inproc"], "../printer")
     with pytest.raises(ValueError, match="on_miss must be 'hold', 'zero' or 'nominal', got 'wait'"):
         connect(server["inproc"], "printer", on_miss="wait")  # type: ignore[arg-type]
 
