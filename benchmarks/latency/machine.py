@@ -9,13 +9,14 @@ from typing import Any
 
 
 def describe() -> dict[str, Any]:
-    """Return what a reader needs to judge the figures: CPU, how many, kernel, load at the time of asking."""
+    """Return what a reader needs to judge the figures, as it is at the time of asking."""
     return {
         "cpu": _cpu(),
         "cpus": len(os.sched_getaffinity(0)),
         "kernel": platform.release(),
         "virtual": "hypervisor" in _cpuinfo("flags").split(),
         "load": round(os.getloadavg()[0], 2),
+        "scheduler": _scheduler(),
     }
 
 
@@ -23,9 +24,16 @@ def one_line(machine: dict[str, Any]) -> str:
     """Return the machine for people."""
     kind = "virtual machine" if machine["virtual"] else "machine"
     return (
-        f"{machine['cpu']}, {kind} with {machine['cpus']} CPUs, Linux {machine['kernel']}, load {machine['load']:.1f} "
-        "before the run"
+        f"{machine['cpu']}, {kind} with {machine['cpus']} CPUs, Linux {machine['kernel']}, {machine['scheduler']}, "
+        f"load {machine['load']:.1f} before the run"
     )
+
+
+def _scheduler() -> str:
+    """Return the policy that both ends inherit: `chrt -f 50 learn-bench latency` runs them before everything else."""
+    policies = {os.SCHED_OTHER: "SCHED_OTHER", os.SCHED_FIFO: "SCHED_FIFO", os.SCHED_RR: "SCHED_RR"}
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
+    return f"{policies.get(policy, f'policy {policy}')}{f' {priority}' if priority else ''}"
 
 
 def _cpu() -> str:

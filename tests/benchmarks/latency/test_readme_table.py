@@ -19,7 +19,7 @@ def body() -> dict[str, Any]:
     gate |= {"latency_us": FIGURES, "empty_us": FIGURES | {"p50": 1.0}, "hiccup_us": FIGURES | {"p50": 90.0}}
     beside = {"model": "printer", "against": "onnxruntime, step.onnx", "reason": "one ONNX step"}
     beside |= {"latency_us": FIGURES, "baseline_us": FIGURES, "speedup": {"p50": 7.0, "low": 6.5, "high": 7.5}}
-    machine = {"cpu": "A CPU", "cpus": 2, "kernel": "6.1", "virtual": True, "load": 0.1}
+    machine = {"cpu": "A CPU", "cpus": 2, "kernel": "6.1", "virtual": True, "load": 0.1, "scheduler": "SCHED_OTHER"}
     return {"format": "learn_rt.latency/1", "machine": machine, "gates": [gate], "beside": [beside]}
 
 
