@@ -1,5 +1,6 @@
 #include "grpc_log.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 
 #include <atomic>
@@ -18,7 +19,10 @@ void log(gpr_log_func_args* line) {
 
 }  // namespace
 
-void tame_grpc_log() { gpr_set_log_function(log); }
+void tame_grpc_log() {
+  gpr_set_log_function(log);
+  google::protobuf::SetLogHandler(nullptr);  // a line a garbled message: its sender is told
+}
 
 QuietGrpc::QuietGrpc() { ++quiet; }
 QuietGrpc::~QuietGrpc() { --quiet; }

@@ -4,7 +4,6 @@
 #include "infer.h"
 #include "infer_stream.h"
 #include "status.h"
-#include "stream_reactor.h"
 
 namespace learn_rt::serve {
 namespace {
@@ -106,8 +105,7 @@ Unary* InferenceService::RepositoryIndex(Context* context, const inference::Repo
   return finish(context, grpc::Status::OK);
 }
 
-grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>*
-InferenceService::ModelStreamInfer(Context* /*context*/) {
+RawStream* InferenceService::ModelStreamInfer(Context* /*context*/) {
   return StreamReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse, InferStream>::start(
       gate_, repository_);
 }

@@ -6,11 +6,21 @@
 #include "gate.h"
 #include "inference.grpc.pb.h"
 #include "repository.h"
+#include "stream_reactor.h"
 
 namespace learn_rt::serve {
 
+// The generated base: every call on the callback API, the stream's messages raw (see StreamReactor).
+using Inference = inference::GRPCInferenceService;
+using InferenceBase = Inference::WithRawCallbackMethod_ModelStreamInfer<
+    Inference::WithCallbackMethod_ServerLive<Inference::WithCallbackMethod_ServerReady<
+        Inference::WithCallbackMethod_ModelReady<Inference::WithCallbackMethod_ServerMetadata<
+            Inference::WithCallbackMethod_ModelMetadata<Inference::WithCallbackMethod_ModelInfer<
+                Inference::WithCallbackMethod_ModelConfig<Inference::WithCallbackMethod_ModelStatistics<
+                    Inference::WithCallbackMethod_RepositoryIndex<Inference::Service>>>>>>>>>>;
+
 // The Open Inference Protocol on gRPC.
-class InferenceService final : public inference::GRPCInferenceService::CallbackService {
+class InferenceService final : public InferenceBase {
  public:
   InferenceService(std::shared_ptr<const Repository> repository, Gate& gate, std::string server_version)
       : repository_(std::move(repository)), gate_(gate), server_version_(std::move(server_version)) {}
@@ -28,8 +38,7 @@ class InferenceService final : public inference::GRPCInferenceService::CallbackS
                          inference::ModelStatisticsResponse*) override;
   Unary* RepositoryIndex(Context*, const inference::RepositoryIndexRequest*,
                          inference::RepositoryIndexResponse*) override;
-  grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>* ModelStreamInfer(
-      Context*) override;
+  RawStream* ModelStreamInfer(Context*) override;
 
  private:
   std::shared_ptr<const Repository> repository_;

@@ -24,6 +24,27 @@ std::string names(const Spec& spec) {
   return line;
 }
 
+// A session would take a refused rest for a cold start, without a word.
+grpc::Status check_rest(const Spec& spec, const google::protobuf::RepeatedField<float>& rest) {
+  if (rest.empty()) return grpc::Status::OK;
+  if (static_cast<std::size_t>(rest.size()) != spec.n_features()) {
+    return invalid("open.rest must be empty or one sample of " + std::to_string(spec.n_features()) + " values (" +
+                   names(spec) + "), got " + std::to_string(rest.size()));
+  }
+  int i = 0;
+  for (const Signal& signal : spec.inputs) {
+    for (std::size_t k = 0; k < signal.size() * signal.history; ++k, ++i) {
+      const double value = static_cast<double>(rest.Get(i)) * signal.scale + signal.offset;
+      const bool inside =
+          !signal.range_valid || (value >= signal.range_valid->first && value <= signal.range_valid->second);
+      if (std::isfinite(value) && inside) continue;
+      return invalid("open.rest: " + signal.name + " must be finite and physical (spec: range_valid), got " +
+                     std::to_string(value) + " " + signal.unit);
+    }
+  }
+  return grpc::Status::OK;
+}
+
 }  // namespace
 
 grpc::Status PredictStream::answer(const v1::PredictRequest& request, v1::PredictResponse* response) {
@@ -65,20 +86,13 @@ grpc::Status PredictStream::open(const v1::Open& open, v1::Opened* opened) {
                                                        " has the contract " + spec.contract_hash +
                                                        ": ask Describe for its spec"};
   }
-  const auto rest_size = static_cast<std::size_t>(open.rest_size());
-  if (rest_size != 0 && rest_size != spec.n_features()) {
-    return invalid("open.rest must be empty or one sample of " + std::to_string(spec.n_features()) + " values (" +
-                   names(spec) + "), got " + std::to_string(rest_size));
-  }
-  if (!std::all_of(open.rest().begin(), open.rest().end(), [](float x) { return std::isfinite(x); })) {
-    return invalid("open.rest must be finite");
-  }
+  if (const grpc::Status checked = check_rest(spec, open.rest()); !checked.ok()) return checked;
   try {
     hosted_ = std::make_unique<HostedSession>(host);
   } catch (const std::exception& error) {
     return {grpc::StatusCode::INTERNAL, host->name() + ": no session: " + error.what()};
   }
-  hosted_->session().begin(rest_size == 0 ? nullptr : open.rest().data());
+  hosted_->session().begin(open.rest().empty() ? nullptr : open.rest().data());
   opened->set_version(host->version());
   opened->set_backend(host->model().backend());
   return grpc::Status::OK;

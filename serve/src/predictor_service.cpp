@@ -2,7 +2,6 @@
 
 #include "predict_stream.h"
 #include "status.h"
-#include "stream_reactor.h"
 
 namespace learn_rt::serve {
 
@@ -23,8 +22,7 @@ grpc::ServerUnaryReactor* PredictorService::Describe(grpc::CallbackServerContext
   return reactor;
 }
 
-grpc::ServerBidiReactor<v1::PredictRequest, v1::PredictResponse>* PredictorService::Predict(
-    grpc::CallbackServerContext* /*context*/) {
+RawStream* PredictorService::Predict(grpc::CallbackServerContext* /*context*/) {
   return StreamReactor<v1::PredictRequest, v1::PredictResponse, PredictStream>::start(gate_, repository_);
 }
 

@@ -5,19 +5,20 @@
 #include "gate.h"
 #include "learn_rt/v1/predictor.grpc.pb.h"
 #include "repository.h"
+#include "stream_reactor.h"
 
 namespace learn_rt::serve {
 
 // learn_rt.v1.Predictor on gRPC.
-class PredictorService final : public v1::Predictor::CallbackService {
+class PredictorService final : public v1::Predictor::WithRawCallbackMethod_Predict<
+                                   v1::Predictor::WithCallbackMethod_Describe<v1::Predictor::Service>> {
  public:
   PredictorService(std::shared_ptr<const Repository> repository, Gate& gate)
       : repository_(std::move(repository)), gate_(gate) {}
 
   grpc::ServerUnaryReactor* Describe(grpc::CallbackServerContext* context, const v1::DescribeRequest* request,
                                      v1::DescribeResponse* response) override;
-  grpc::ServerBidiReactor<v1::PredictRequest, v1::PredictResponse>* Predict(
-      grpc::CallbackServerContext* context) override;
+  RawStream* Predict(grpc::CallbackServerContext* context) override;
 
  private:
   std::shared_ptr<const Repository> repository_;

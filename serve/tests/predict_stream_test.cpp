@@ -101,12 +101,17 @@ TEST_F(PredictStreamTest, RefusesWhatIsNotOneStreamOfOneModel) {
   EXPECT_EQ(answer(opening()).error_code(), StatusCode::INVALID_ARGUMENT);
 }
 
-TEST_F(PredictStreamTest, RefusesARestOfAnotherSizeOrNotFinite) {
+TEST_F(PredictStreamTest, RefusesARestThatIsNoPhysicalSample) {
   v1::PredictRequest request = opening();
   request.mutable_open()->add_rest(1);
   EXPECT_EQ(answer(request).error_code(), StatusCode::INVALID_ARGUMENT);
   request.mutable_open()->add_rest(std::numeric_limits<float>::quiet_NaN());
   EXPECT_EQ(answer(request).error_code(), StatusCode::INVALID_ARGUMENT);
+  request.mutable_open()->set_rest(1, 11.0F);  // b is valid from -10 to 10
+  EXPECT_EQ(answer(request).error_message(),
+            "open.rest: b must be finite and physical (spec: range_valid), got 11.000000 1");
+  request.mutable_open()->set_rest(1, 10.0F);
+  EXPECT_TRUE(answer(request).ok());
 }
 
 TEST_F(PredictStreamTest, SaysWhatASampleMustHold) {

@@ -116,6 +116,19 @@ TEST_P(ServerTest, AnswersEverySampleOnceAndInOrder) {
   EXPECT_EQ(served_.model->watched.settles, static_cast<int>(kSamples) + 1);  // the opening too
 }
 
+TEST_P(ServerTest, AnswersLongChunksOneAfterAnother) {
+  Caller caller(channel());
+  ASSERT_TRUE(caller.open());
+  v1::PredictRequest request;
+  request.mutable_samples()->Resize(4096 * 2, 1.0F);
+  for (int i = 0; i < 3; ++i) {
+    caller.stream->Write(request);
+    ASSERT_TRUE(caller.stream->Read(&caller.response));
+    ASSERT_EQ(caller.response.predictions_size(), 4096);
+    EXPECT_EQ(caller.response.predictions(4095), 6.0F);
+  }
+}
+
 TEST_P(ServerTest, EndsAStreamWithTheCause) {
   Caller caller(channel());
   ASSERT_TRUE(caller.open());

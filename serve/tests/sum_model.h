@@ -30,6 +30,7 @@ class SumModel final : public Model {
     spec_.preview = 1;
     spec_.horizon = 0;
     for (const char* name : {"a", "b"}) spec_.inputs.push_back(signal(name));
+    spec_.inputs[1].range_valid = {-10.0, 10.0};
     spec_.outputs.push_back(signal("sum"));
     spec_.contract_hash = "5a5a";
     spec_.json = "{\"name\": \"sum\"}";

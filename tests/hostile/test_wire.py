@@ -1,0 +1,191 @@
+"""Bytes that no client sends, on the server's own sockets: it closes the connection or answers, and serves on."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+import torch
+
+from learn_rt.export import export_servable
+from learn_rt.train.core.checkpoint import load_servable
+from learn_rt.train.printer.model import OffsetNetConfig
+from learn_rt.train.printer.untrained import write_untrained
+from learn_rt.v1 import predictor_pb2 as pb
+from learn_rt.v1 import predictor_pb2_grpc as rpc
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+PREDICT = "/learn_rt.v1.Predictor/Predict"
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes, length: int | None = None) -> bytes:
+    """Return an HTTP/2 frame; `length` is what its header claims."""
+    size = len(payload) if length is None else length
+    return struct.pack(">I", size)[1:] + struct.pack(">BBI", kind, flags, stream) + payload
+
+
+SETTINGS = frame(4, 0, 0, b"")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+    """A real server: its process, its Unix socket's path and its contract hash."""
+    folder = tmp_path_factory.mktemp("wire")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    write_untrained(folder / "best.pt", OffsetNetConfig(steps=4, preview=1, front_size=8, hidden_size=8), n_windows=8)
+    module, spec, held_out = load_servable(folder / "best.pt")
+    export_servable(module, spec, held_out, folder / "models", formats=("onnx",))
+    torch.set_num_threads(threads)
+    command = [sys.executable, "-m", "learn_rt.serve.cli", str(folder / "models"), "--listen", f"unix:{folder}/s"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert select.select([process.stdout], [], [], 60)[0], "not ready"
+    assert process.stdout.readline().startswith("learn-serve: ready")
+    yield process, f"{folder}/s", spec.contract_hash
+    process.terminate()
+    _, logged = process.communicate(timeout=30)
+    assert process.returncode == 0, logged
+    assert ", 0 open" in logged, logged  # no hostile stream left a session behind
+
+
+@pytest.fixture
+def path(server: tuple[subprocess.Popen[str], str, str]) -> Iterator[str]:
+    """The socket's path; afterwards the server must be alive and answer a sample."""
+    process, path, contract_hash = server
+    yield path
+    assert process.poll() is None
+    with grpc.insecure_channel(f"unix:{path}") as channel:
+        opening = pb.PredictRequest(open=pb.Open(model="printer", contract_hash=contract_hash))
+        sample = pb.PredictRequest(sequence=9, samples=[100, 100, 20, 0, 0])
+        answers = list(rpc.PredictorStub(channel).Predict(iter([opening, sample]), timeout=20))
+    assert [a.sequence for a in answers] == [0, 9]
+    assert len(answers[1].predictions) == 2
+
+
+def send(path: str, *parts: bytes) -> None:
+    """Send the bytes and hang up; the server may hang up first."""
+    with socket.socket(socket.AF_UNIX) as peer, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        peer.settimeout(20)
+        peer.connect(path)
+        for part in parts:
+            peer.sendall(part)
+        peer.shutdown(socket.SHUT_WR)
+        while peer.recv(65536):
+            pass
+
+
+BYTES: dict[str, Callable[[np.random.Generator], list[bytes]]] = {
+    "nothing": lambda r: [],
+    "random": lambda r: [r.bytes(int(n)) for n in r.integers(1, 4096, 4)],
+    "http1": lambda r: [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"],
+    "half a preface": lambda r: [PREFACE[: int(r.integers(1, len(PREFACE)))]],
+    "random frames": lambda r: [PREFACE, SETTINGS, *(frame(int(r.integers(0, 12)), int(r.integers(0, 256)),
+                                int(r.integers(0, 9)), r.bytes(int(r.integers(0, 64)))) for _ in range(20))],
+    "a frame that claims 16 MiB": lambda r: [PREFACE, SETTINGS, frame(0, 0, 1, b"xx", 2**24 - 1)],
+    "half a frame": lambda r: [PREFACE, SETTINGS, frame(1, 4, 1, b"\x82\x86", 200)],
+    "headers that are no HPACK": lambda r: [PREFACE, SETTINGS, frame(1, 4, 1, r.bytes(64))],
+    "data without a stream": lambda r: [PREFACE, SETTINGS, frame(0, 1, 1, b"\0\0\0\0\0")],
+    "a flood of pings": lambda r: [PREFACE, SETTINGS, frame(6, 0, 0, b"12345678") * 2000],
+    "a flood of settings": lambda r: [PREFACE, SETTINGS * 2000],
+    "windows that overflow": lambda r: [PREFACE, SETTINGS, frame(8, 0, 0, b"\x7f\xff\xff\xff") * 3],
+    "streams reset as soon as opened": lambda r: [PREFACE, SETTINGS, *(frame(1, 4, i, b"\x82\x86") +
+                                frame(3, 0, i, b"\0\0\0\x08") for i in range(1, 2001, 2))],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BYTES)
+def test_bytes_that_are_no_grpc_do_no_harm(path: str, kind: str) -> None:
+    generator = np.random.default_rng(7)
+    for _ in range(5):
+        send(path, *BYTES[kind](generator))
+
+
+def calls(path: str, requests: list[bytes]) -> tuple[grpc.StatusCode, str]:
+    """Send raw messages over Predict and return how the stream ended."""
+    with grpc.insecure_channel(f"unix:{path}") as channel:
+        answers = channel.stream_stream(PREDICT)(iter(requests), timeout=20)
+        with contextlib.suppress(grpc.RpcError):
+            for _ in answers:
+                pass
+        return answers.code(), answers.details()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"\xff" * 11,  # a varint that never ends
+        b"\x22\xff\xff\xff\xff\x0f",  # samples of 4 GiB
+        b"\x22\x03\0\0\0",  # three quarters of a float
+        b"\x0a\x7f",  # an open that is cut off
+        b"\x0a\x04\x0a\x02\xff\xfe",  # a model's name that is no UTF-8
+        b"\x0c" * 200,  # groups that end before they start
+    ],
+)
+def test_messages_that_are_no_protobuf_end_their_stream(path: str, message: bytes) -> None:
+    code, cause = calls(path, [message])
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert cause == "a message that is no learn_rt.v1.PredictRequest"
+
+
+def test_a_unary_message_that_is_no_protobuf_is_refused(path: str) -> None:
+    with grpc.insecure_channel(f"unix:{path}") as channel:
+        for method in ("learn_rt.v1.Predictor/Describe", "inference.GRPCInferenceService/ModelInfer"):
+            with pytest.raises(grpc.RpcError) as caught:
+                channel.unary_unary(f"/{method}")(b"\xff" * 11, timeout=20)
+            assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED  # gRPC 1.51's own answer
+
+
+def test_an_unknown_method_is_unimplemented(path: str) -> None:
+    with grpc.insecure_channel(f"unix:{path}") as channel, pytest.raises(grpc.RpcError) as caught:
+        channel.unary_unary("/inference.GRPCInferenceService/RepositoryModelLoad")(b"", timeout=20)
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_random_messages_end_their_stream_with_a_status(path: str) -> None:
+    generator = np.random.default_rng(11)
+    for _ in range(100):
+        code, _ = calls(path, [generator.bytes(int(generator.integers(0, 64)))])
+        assert code in {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND}
+
+
+def test_unknown_fields_are_skipped(path: str, server: tuple[subprocess.Popen[str], str, str]) -> None:
+    opening = pb.PredictRequest(open=pb.Open(model="printer", contract_hash=server[2])).SerializeToString()
+    assert calls(path, [opening + b"\xfa\x01\x03abc"])[0] is grpc.StatusCode.OK
+
+
+def test_a_message_above_the_limit_is_refused_by_its_size(path: str) -> None:
+    code, cause = calls(path, [pb.PredictRequest(samples=np.zeros(5 * 2**20, np.float32)).SerializeToString()])
+    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "larger than max" in cause
+
+
+def test_a_hundred_streams_dropped_at_once_leave_no_session(
+    path: str, server: tuple[subprocess.Popen[str], str, str]
+) -> None:
+    opening = pb.PredictRequest(open=pb.Open(model="printer", contract_hash=server[2]))
+    channels = [grpc.insecure_channel(f"unix:{path}", [("grpc.use_local_subchannel_pool", 1)]) for _ in range(10)]
+    streams = [rpc.PredictorStub(channel).Predict(iter([opening]), timeout=20) for channel in channels * 10]
+    assert all(next(stream).opened.version == 1 for stream in streams[::2])
+    for channel in channels:
+        channel.close()  # the server's end of it: the last line of its log says how many sessions are open
+
+
+def test_a_path_that_is_a_folder_of_other_files_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "model" / "1").mkdir(parents=True)
+    for name in ("model.onnx", "step.onnx", "spec.json", "golden.npz", "SHA256SUMS"):
+        (tmp_path / "model" / "1" / name).write_bytes(np.random.default_rng(5).bytes(500))
+    command = [sys.executable, "-m", "learn_rt.serve.cli", str(tmp_path), "--listen", f"unix:{tmp_path}/s"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "Traceback" not in done.stderr

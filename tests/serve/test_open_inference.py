@@ -1,0 +1,182 @@
+"""The Open Inference Protocol through tritonclient, unchanged, against model.onnx."""
+
+from __future__ import annotations
+
+import queue
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tritonclient.grpc as triton
+from tritonclient.utils import InferenceServerException
+
+PROTO = Path(__file__).parents[2] / "proto"
+
+
+@pytest.fixture
+def client(target: str) -> Iterator[triton.InferenceServerClient]:
+    """tritonclient, as its users make it."""
+    with triton.InferenceServerClient(target) as opened:
+        yield opened
+
+
+def tensor(values: np.ndarray, name: str = "x") -> triton.InferInput:
+    """Return an input tensor of float32 values."""
+    made = triton.InferInput(name, list(values.shape), "FP32")
+    made.set_data_from_numpy(np.ascontiguousarray(values, np.float32))
+    return made
+
+
+class Answers:
+    """A ModelStreamInfer stream whose answers can be waited for."""
+
+    def __init__(self, client: triton.InferenceServerClient) -> None:
+        self.client = client
+        self._came: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        client.start_stream(lambda result, error: self._came.put((result, error)))
+
+    def ask(self, values: np.ndarray, **options: Any) -> tuple[Any, Any]:
+        """Return (result, error) of one request."""
+        self.client.async_stream_infer("printer", [tensor(values)], **options)
+        return self._came.get(timeout=20)
+
+
+@pytest.fixture
+def stream(client: triton.InferenceServerClient) -> Iterator[Answers]:
+    """An open stream."""
+    yield Answers(client)
+    client.stop_stream()
+
+
+def test_the_server_and_its_model_are_live_and_ready(client: triton.InferenceServerClient) -> None:
+    assert client.is_server_live()
+    assert client.is_server_ready()
+    assert client.is_model_ready("printer")
+    assert client.is_model_ready("printer", "1")
+    with pytest.raises(InferenceServerException, match="no version '9'"):
+        client.is_model_ready("printer", "9")
+
+
+def test_metadata_and_config_say_what_model_onnx_takes(client: triton.InferenceServerClient, served: Any) -> None:
+    server = client.get_server_metadata()
+    assert server.name == "learn-rt"
+    assert sorted(server.extensions) == ["model_configuration", "sequence", "statistics"]
+    model = client.get_model_metadata("printer")
+    window, n_features = served.windows.shape[1:]
+    assert list(model.versions) == ["1"]
+    assert [(t.name, t.datatype, list(t.shape)) for t in model.inputs] == [("x", "FP32", [-1, window, n_features])]
+    assert [(t.name, t.datatype, list(t.shape)) for t in model.outputs] == [("y", "FP32", [-1, 2])]
+    config = client.get_model_config("printer").config
+    assert list(config.input[0].dims) == [window, n_features]
+    assert config.max_batch_size == 1024
+    index = client.get_model_repository_index().models
+    assert [(m.name, m.version, m.state) for m in index] == [("printer", "1", "READY")]
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+def test_infer_answers_as_model_onnx_does(client: triton.InferenceServerClient, served: Any, batch: int) -> None:
+    windows = served.windows[:batch]
+    result = client.infer("printer", [tensor(windows)], outputs=[triton.InferRequestedOutput("y")], request_id="r1")
+    answers = result.as_numpy("y")
+    assert answers.shape == (batch, 2)
+    assert np.abs(answers - served.oracle(windows)).max() <= 2 * served.spec.tolerance
+    assert result.get_response().id == "r1"
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs", "status", "cause"),
+    [
+        ("other", lambda w: [tensor(w)], "NOT_FOUND", "served: printer"),
+        ("printer", lambda w: [tensor(w[:, :-1])], "INVALID_ARGUMENT", "must have shape [batch, 7, 5], got [16, 6, 5]"),
+        ("printer", lambda w: [tensor(w, "z")], "INVALID_ARGUMENT", "one input named 'x'"),
+        ("printer", lambda w: [tensor(np.zeros((1025, 7, 5)))], "INVALID_ARGUMENT", "a batch of 1 to 1024, got 1025"),
+    ],
+)
+def test_a_wrong_request_says_why(
+    client: triton.InferenceServerClient, served: Any, model: str, inputs: Any, status: str, cause: str
+) -> None:
+    with pytest.raises(InferenceServerException, match=re.escape(cause)) as caught:
+        client.infer(model, inputs(served.windows))
+    assert caught.value.status() == f"StatusCode.{status}"
+
+
+def test_a_unary_request_of_a_sequence_is_sent_to_the_stream(client: triton.InferenceServerClient, served: Any) -> None:
+    with pytest.raises(InferenceServerException, match="over ModelStreamInfer"):
+        client.infer("printer", [tensor(served.windows)], sequence_id=3, sequence_start=True)
+
+
+def test_a_stream_answers_windows_and_errors_in_band(stream: Answers, served: Any) -> None:
+    result, error = stream.ask(served.windows)
+    assert error is None
+    assert np.abs(result.as_numpy("y") - served.oracle(served.windows)).max() <= 2 * served.spec.tolerance
+    _, error = stream.ask(served.windows[:, 1:])
+    assert "must have shape" in error.message()
+    result, error = stream.ask(served.windows[:1])
+    assert error is None
+    assert result.as_numpy("y").shape == (1, 2)
+
+
+@pytest.mark.parametrize("sequence", [5, "five"])
+def test_a_sequence_slides_over_its_samples(stream: Answers, served: Any, sequence: int | str) -> None:
+    samples, window = served.path(60), served.spec.window
+    answers, flags = [], []
+    for i, sample in enumerate(samples):
+        marks = {"sequence_start": i == 0, "sequence_end": i == len(samples) - 1}
+        result, error = stream.ask(sample[None], sequence_id=sequence, **marks)
+        assert error is None
+        answers.append(result.as_numpy("y")[0])
+        flags.append(result.get_response().parameters["flags"].int64_param)
+    free = np.flatnonzero(np.array(flags) == 0)
+    assert free[0] >= window - 1
+    assert len(free) > 30
+    truth = served.oracle(served.sliding(samples))[free - (window - 1)]
+    assert np.abs(np.array(answers)[free] - truth).max() <= 2 * served.spec.tolerance
+    _, error = stream.ask(samples[:1], sequence_id=sequence)
+    assert "begin it with sequence_start" in error.message()  # it has ended
+
+
+def test_statistics_count_what_was_answered(client: triton.InferenceServerClient, served: Any) -> None:
+    before = client.get_inference_statistics("printer").model_stats[0]
+    client.infer("printer", [tensor(served.windows)])
+    with pytest.raises(InferenceServerException):
+        client.infer("printer", [tensor(served.windows[:, 1:])])
+    after = client.get_inference_statistics("printer").model_stats[0]
+    assert after.inference_count - before.inference_count == len(served.windows)
+    assert after.execution_count - before.execution_count == 1
+    assert after.inference_stats.fail.count - before.inference_stats.fail.count == 1
+
+
+def test_our_messages_are_the_protocols_on_the_wire(tmp_path: Path) -> None:
+    """Each field of ours has the number, type and label that tritonclient's own descriptors give it."""
+    from google.protobuf import descriptor_pb2
+    from grpc_tools import protoc
+    from tritonclient.grpc import model_config_pb2, service_pb2
+
+    def messages(prefix: str, found: Any) -> Iterator[tuple[str, Any]]:
+        for message in found:
+            yield prefix + message.name, message
+            yield from messages(f"{prefix}{message.name}.", message.nested_type)
+
+    theirs = {}
+    for module in (service_pb2, model_config_pb2):
+        described = descriptor_pb2.FileDescriptorProto()
+        module.DESCRIPTOR.CopyToProto(described)
+        theirs |= dict(messages("", described.message_type))
+    out = tmp_path / "ours"
+    assert protoc.main(["protoc", f"-I{PROTO}", f"--descriptor_set_out={out}", "inference.proto"]) == 0
+    ours = dict(messages("", descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes()).file[0].message_type))
+    # In the protocol, but not in tritonclient's copy of it.
+    newer = {"ModelMetadataResponse.PropertiesEntry", "ModelMetadataResponse.properties"}
+    compared = 0
+    for name, message in ours.items():
+        for field in message.field:
+            if {name, f"{name}.{field.name}"} & newer:
+                continue
+            (their,) = [f for f in theirs[name].field if f.name == field.name]
+            kind = (field.number, field.type, field.label, field.type_name)
+            assert kind == (their.number, their.type, their.label, their.type_name), f"{name}.{field.name}"
+            compared += 1
+    assert compared > 100
