@@ -1,4 +1,5 @@
-// learn_rt._runtime: the runtime for Python. Arrays are checked here, at the edge; the GIL is free while numbers are computed.
+// learn_rt._runtime: the runtime for Python. Arrays are checked here, at the edge; the GIL is free while numbers are
+// computed.
 
 #include <pybind11/native_enum.h>
 #include <pybind11/numpy.h>
@@ -158,14 +159,17 @@ PYBIND11_MODULE(_runtime, m) {
       .finalize();
 
   py::class_<Model, std::shared_ptr<Model>>(m, "Model", "A loaded version folder. Any thread may open sessions on it.")
-      .def_property_readonly("spec_json", [](const Model& self) { return self.spec().json; }, "spec.json, to the byte.")
+      .def_property_readonly(
+          "spec_json", [](const Model& self) { return self.spec().json; }, "spec.json, to the byte.")
       .def_property_readonly("spec", &python_spec, "The model's learn_rt.spec.Spec.")
       .def_property_readonly("backend", &Model::backend, "native, onnxruntime or torchscript.")
       .def_property_readonly("choice", &Model::choice, "The backend taken, and why the ones before it were not.")
-      .def("session", [](const Model& self) { return std::make_unique<PySession>(self); },
-           "Return a new session, warming up.")
+      .def(
+          "session", [](const Model& self) { return std::make_unique<PySession>(self); },
+          "Return a new session, warming up.")
       .def("infer", &infer, py::arg("windows"),
-           "Return the answers (batch, n_outputs) to whole windows (batch, window, n_features), as model.onnx gives them:\n"
+           "Return the answers (batch, n_outputs) to whole windows (batch, window, n_features), as model.onnx gives "
+           "them:\n"
            "no envelope, no ranges.");
 
   py::class_<PySession>(m, "Session", "One stream's state on one model. One thread at a time.")
@@ -182,7 +186,8 @@ PYBIND11_MODULE(_runtime, m) {
   py::class_<EnvelopeLimiter>(m, "EnvelopeLimiter",
                               "Keeps one output inside its envelope in value, rate and second difference.")
       .def(py::init(&make_limiter), py::arg("envelope"), py::arg("dt_s"), py::arg("start") = 0.0)
-      .def("next", &EnvelopeLimiter::next, py::arg("wanted"), "Return the value nearest to `wanted` that is allowed next.")
+      .def("next", &EnvelopeLimiter::next, py::arg("wanted"),
+           "Return the value nearest to `wanted` that is allowed next.")
       .def("limit", &limit, py::arg("wanted"), "Return next() of each value of `wanted` (n,) in turn, (n,) float32.")
       .def("reset", &EnvelopeLimiter::reset, py::arg("value"), "Forget the past: the output stands at `value`.")
       .def_property_readonly("last", &EnvelopeLimiter::last, "The last value given.");
@@ -195,7 +200,8 @@ PYBIND11_MODULE(_runtime, m) {
       },
       py::arg("folder"), py::arg("backend") = "auto",
       "Return the model of a version folder, its checksums verified and its golden samples replayed.\n\n"
-      "Args: backend: native, onnxruntime, torchscript, or auto: the first of these that can run the model and passes.\n"
+      "Args: backend: native, onnxruntime, torchscript, or auto: the first of these that can run the model and "
+      "passes.\n"
       "Raises: RuntimeError: the file and what is wrong with it, or each backend's cause.");
   m.def("register_onnxruntime", &register_onnxruntime, py::arg("load"));
 }

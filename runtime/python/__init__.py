@@ -1,9 +1,9 @@
 """Model folders in process: load one, open a session, answer samples in microseconds.
 
-    model = load("models/printer/1")
-    session = model.session()
-    answer, flags = session.step(sample)  # the critical path
-    session.settle()  # the work that does not need the next sample
+model = load("models/printer/1")
+session = model.session()
+answer, flags = session.step(sample)  # the critical path
+session.settle()  # the work that does not need the next sample
 """
 
 from learn_rt._runtime import EnvelopeLimiter, Flag, Model, Session, load, register_onnxruntime

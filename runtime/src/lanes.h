@@ -14,8 +14,8 @@ namespace learn_rt {
 //   shared   once, in settle()                   once, in step()
 //   lane     for all lanes at once, in settle()  for the oldest lane in step(), for the others in settle()
 //
-// A value is of a lane when it depends on a state of scope lane; all lanes share every other. Without a window there is one
-// lane for ever, and so everything is shared.
+// A value is of a lane when it depends on a state of scope lane; all lanes share every other. Without a window there is
+// one lane for ever, and so everything is shared.
 struct LanePlan {
   struct State {
     ValueId now, next;
@@ -28,7 +28,7 @@ struct LanePlan {
   std::size_t lanes = 1, n_features = 0, n_outputs = 0;
   ValueId x = 0, y = 0;
   std::vector<State> states;
-  std::vector<std::size_t> rows;  // of each buffer
+  std::vector<std::size_t> rows;           // of each buffer
   Indices critical_shared, critical_lane;  // in step(), for y
   Indices later_shared, later_lane;        // in settle(), for the states
   Indices early_shared, early_lane;        // in settle(), once the states are new

@@ -11,12 +11,11 @@
 
 namespace learn_rt {
 
-// One ONNX node being turned into instructions. Every attribute that the file gives must be asked for: one that nobody reads
-// would be a meaning that we do not know.
+// One ONNX node being turned into instructions. Every attribute that the file gives must be asked for: one that nobody
+// reads would be a meaning that we do not know.
 class NodeContext {
  public:
-  NodeContext(ProgramBuilder& builder, const OnnxNode& node, std::int64_t opset,
-              std::map<std::string, ValueId>& values)
+  NodeContext(ProgramBuilder& builder, const OnnxNode& node, std::int64_t opset, std::map<std::string, ValueId>& values)
       : b(builder), opset_(opset), node_(node), values_(values) {}
 
   ProgramBuilder& b;
@@ -68,8 +67,8 @@ const std::map<std::string, Lowering>& recurrent_operators();
 // An axis counted from the end or the beginning, as one counted from the beginning. Throws when it is not below `rank`.
 std::size_t normal_axis(std::int64_t axis, std::size_t rank);
 
-// Turns a graph into a program for inputs of these shapes (batch 1). Throws std::runtime_error: an operator that is lacking,
-// by name, or a node that makes no sense, by name.
+// Turns a graph into a program for inputs of these shapes (batch 1). Throws std::runtime_error: an operator that is
+// lacking, by name, or a node that makes no sense, by name.
 Program lower(const OnnxGraph& graph, const std::map<std::string, Shape>& input_shapes);
 
 }  // namespace learn_rt

@@ -75,15 +75,31 @@ void check_golden(const Engine& engine, const ModelFolder& folder) {
   }
 }
 
+// A cause may quote a hostile file: what is not printable UTF-8 must not reach a log or a status message.
+std::string printable(std::string text) {
+  bool valid = true;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const int more = lead < 0x80 ? 0 : lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : 1;
+    valid = valid && (lead < 0x80 || (lead >= 0xC2 && lead < 0xF5));
+    for (int k = 0; k < more && valid; ++k) {
+      valid = ++i < text.size() && (static_cast<unsigned char>(text[i]) & 0xC0) == 0x80;
+    }
+  }
+  for (char& c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7F || (!valid && byte >= 0x80)) c = '?';
+  }
+  return text.substr(0, 4096);
+}
+
 std::unique_ptr<Engine> load_checked(const std::string& backend, const ModelFolder& folder) {
   std::unique_ptr<Engine> engine = find_backend(backend)(folder);
   check_golden(*engine, folder);
   return engine;
 }
 
-}  // namespace
-
-std::shared_ptr<const Model> Model::load(const std::filesystem::path& version_folder, const std::string& backend) {
+std::shared_ptr<const Model> load_any(const std::filesystem::path& version_folder, const std::string& backend) {
   const ModelFolder folder = ModelFolder::read(version_folder);
   if (folder.spec.kind == Kind::kRollout) throw std::runtime_error("models of kind rollout cannot be run yet");
   if (backend != "auto") {
@@ -101,6 +117,16 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& version_fo
     }
   }
   throw std::runtime_error(version_folder.string() + ": no backend can run it: " + refused);
+}
+
+}  // namespace
+
+std::shared_ptr<const Model> Model::load(const std::filesystem::path& version_folder, const std::string& backend) {
+  try {
+    return load_any(version_folder, backend);
+  } catch (const std::exception& error) {
+    throw std::runtime_error(printable(error.what()));
+  }
 }
 
 }  // namespace learn_rt

@@ -100,6 +100,7 @@ ModelFolder ModelFolder::read(const fs::path& folder) {
     if (files.count(name) == 0 && fs::exists(folder / name, error)) {
       fail(folder / name, "is not listed in SHA256SUMS");
     }
+    if (files.count(name) != 0 && files[name].empty()) fail(folder / name, "is empty");
   }
   ModelFolder model;
   model.path = folder;

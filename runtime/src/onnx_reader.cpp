@@ -14,7 +14,8 @@ using protozero::tag_and_type;
 
 constexpr std::size_t kMaxNodes = 100'000;
 
-// Every read is guarded by the wire type that stands in the file, so a flipped bit skips a field or ends in an exception.
+// Every read is guarded by the wire type that stands in the file, so a flipped bit skips a field or ends in an
+// exception.
 constexpr std::uint32_t text(protozero::pbf_tag_type tag) { return tag_and_type(tag, pbf_wire_type::length_delimited); }
 constexpr std::uint32_t number(protozero::pbf_tag_type tag) { return tag_and_type(tag, pbf_wire_type::varint); }
 constexpr std::uint32_t word(protozero::pbf_tag_type tag) { return tag_and_type(tag, pbf_wire_type::fixed32); }
@@ -49,24 +50,46 @@ Tensor read_tensor(pbf_reader reader, std::string& name) {
   bool external = false;
   while (reader.next()) {
     switch (reader.tag_and_type()) {
-      case number(1): tensor.shape.push_back(reader.get_int64()); break;
-      case text(1): append_packed(reader, tensor.shape); break;
-      case number(2): type = reader.get_int32(); break;
-      case text(4): append_packed(reader, tensor.floats); break;
-      case word(4): tensor.floats.push_back(reader.get_float()); break;
+      case number(1):
+        tensor.shape.push_back(reader.get_int64());
+        break;
+      case text(1):
+        append_packed(reader, tensor.shape);
+        break;
+      case number(2):
+        type = reader.get_int32();
+        break;
+      case text(4):
+        append_packed(reader, tensor.floats);
+        break;
+      case word(4):
+        tensor.floats.push_back(reader.get_float());
+        break;
       case text(5):
-      case text(7): append_packed(reader, tensor.ints); break;
+      case text(7):
+        append_packed(reader, tensor.ints);
+        break;
       case number(5):
-      case number(7): tensor.ints.push_back(reader.get_int64()); break;
-      case text(8): name = reader.get_string(); break;
+      case number(7):
+        tensor.ints.push_back(reader.get_int64());
+        break;
+      case text(8):
+        name = reader.get_string();
+        break;
       case text(9): {
         const auto view = reader.get_view();
         raw = {view.data(), view.size()};
         break;
       }
-      case text(13): external = true; reader.skip(); break;
-      case number(14): external = external || reader.get_int32() != 0; break;
-      default: reader.skip();
+      case text(13):
+        external = true;
+        reader.skip();
+        break;
+      case number(14):
+        external = reader.get_int32() != 0 || external;
+        break;
+      default:
+        reader.skip();
     }
   }
   if (external) fail("tensor " + name + " keeps its data in another file");
@@ -92,20 +115,43 @@ OnnxAttribute read_attribute(pbf_reader reader, std::string& name) {
   std::string ignored;
   while (reader.next()) {
     switch (reader.tag_and_type()) {
-      case text(1): name = reader.get_string(); break;
-      case word(2): attribute.f = reader.get_float(); break;
-      case number(3): attribute.i = reader.get_int64(); break;
-      case text(4): attribute.s = reader.get_string(); break;
-      case text(5): attribute.tensor = read_tensor(reader.get_message(), ignored); break;
+      case text(1):
+        name = reader.get_string();
+        break;
+      case word(2):
+        attribute.f = reader.get_float();
+        break;
+      case number(3):
+        attribute.i = reader.get_int64();
+        break;
+      case text(4):
+        attribute.s = reader.get_string();
+        break;
+      case text(5):
+        attribute.tensor = read_tensor(reader.get_message(), ignored);
+        break;
       case text(6):
-      case text(11): fail("a node with a graph inside (If, Loop, Scan) is not supported");
-      case text(7): append_packed(reader, attribute.floats); break;
-      case word(7): attribute.floats.push_back(reader.get_float()); break;
-      case text(8): append_packed(reader, attribute.ints); break;
-      case number(8): attribute.ints.push_back(reader.get_int64()); break;
-      case text(9): attribute.strings.push_back(reader.get_string()); break;
-      case text(21): fail("a function's attribute outside a function");
-      default: reader.skip();
+      case text(11):
+        fail("a node with a graph inside (If, Loop, Scan) is not supported");
+      case text(7):
+        append_packed(reader, attribute.floats);
+        break;
+      case word(7):
+        attribute.floats.push_back(reader.get_float());
+        break;
+      case text(8):
+        append_packed(reader, attribute.ints);
+        break;
+      case number(8):
+        attribute.ints.push_back(reader.get_int64());
+        break;
+      case text(9):
+        attribute.strings.push_back(reader.get_string());
+        break;
+      case text(21):
+        fail("a function's attribute outside a function");
+      default:
+        reader.skip();
     }
   }
   return attribute;
@@ -115,18 +161,29 @@ OnnxNode read_node(pbf_reader reader) {
   OnnxNode node;
   while (reader.next()) {
     switch (reader.tag_and_type()) {
-      case text(1): node.inputs.push_back(reader.get_string()); break;
-      case text(2): node.outputs.push_back(reader.get_string()); break;
-      case text(3): node.name = reader.get_string(); break;
-      case text(4): node.op = reader.get_string(); break;
+      case text(1):
+        node.inputs.push_back(reader.get_string());
+        break;
+      case text(2):
+        node.outputs.push_back(reader.get_string());
+        break;
+      case text(3):
+        node.name = reader.get_string();
+        break;
+      case text(4):
+        node.op = reader.get_string();
+        break;
       case text(5): {
         std::string name;
         OnnxAttribute attribute = read_attribute(reader.get_message(), name);
         node.attributes[name] = std::move(attribute);
         break;
       }
-      case text(7): node.domain = reader.get_string(); break;
-      default: reader.skip();
+      case text(7):
+        node.domain = reader.get_string();
+        break;
+      default:
+        reader.skip();
     }
   }
   return node;
@@ -190,10 +247,16 @@ void read_graph(pbf_reader reader, OnnxGraph& graph) {
         if (!graph.initializers.emplace(name, std::move(tensor)).second) fail("initializer " + name + " appears twice");
         break;
       }
-      case text(11): graph.inputs.push_back(read_value_info(reader.get_message())); break;
-      case text(12): graph.outputs.push_back(read_value_info(reader.get_message()).name); break;
-      case text(15): fail("sparse initializers are not supported");
-      default: reader.skip();
+      case text(11):
+        graph.inputs.push_back(read_value_info(reader.get_message()));
+        break;
+      case text(12):
+        graph.outputs.push_back(read_value_info(reader.get_message()).name);
+        break;
+      case text(15):
+        fail("sparse initializers are not supported");
+      default:
+        reader.skip();
     }
   }
 }
@@ -203,9 +266,14 @@ void read_opset(pbf_reader reader, OnnxGraph& graph) {
   std::int64_t version = 0;
   while (reader.next()) {
     switch (reader.tag_and_type()) {
-      case text(1): domain = reader.get_string(); break;
-      case number(2): version = reader.get_int64(); break;
-      default: reader.skip();
+      case text(1):
+        domain = reader.get_string();
+        break;
+      case number(2):
+        version = reader.get_int64();
+        break;
+      default:
+        reader.skip();
     }
   }
   if (domain.empty() || domain == "ai.onnx") graph.opset = version;
@@ -225,8 +293,11 @@ OnnxGraph read_onnx(std::string_view bytes) {
           found = true;
           read_graph(reader.get_message(), graph);
           break;
-        case text(8): read_opset(reader.get_message(), graph); break;
-        default: reader.skip();
+        case text(8):
+          read_opset(reader.get_message(), graph);
+          break;
+        default:
+          reader.skip();
       }
     }
   } catch (const protozero::exception& error) {

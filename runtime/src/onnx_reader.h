@@ -38,8 +38,8 @@ struct OnnxGraph {
   std::vector<std::string> outputs;
 };
 
-// Reads an ONNX file's bytes. Throws std::runtime_error: truncated, not ONNX, an opset or a kind of tensor that the runtime
-// does not know, data outside the file.
+// Reads an ONNX file's bytes. Throws std::runtime_error: truncated, not ONNX, an opset or a kind of tensor that the
+// runtime does not know, data outside the file.
 OnnxGraph read_onnx(std::string_view bytes);
 
 }  // namespace learn_rt

@@ -84,7 +84,7 @@ void ReduceOperation::run(const Source* in, const Result* out, std::size_t first
       double value = kind_ == Reduction::kSum || kind_ == Reduction::kMean ? 0.0 : static_cast<double>(*x);
       for (std::size_t i = 0; i < inner_; ++i) {
         const double each = x[i];
-        value = kind_ == Reduction::kMax ? std::max(value, each)
+        value = kind_ == Reduction::kMax   ? std::max(value, each)
                 : kind_ == Reduction::kMin ? std::min(value, each)
                                            : value + each;
       }

@@ -9,7 +9,8 @@
 
 namespace learn_rt {
 
-// Rows of floats that an operation reads or writes: row r begins at data + r * stride. A stride of 0 is one row for all.
+// Rows of floats that an operation reads or writes: row r begins at data + r * stride. A stride of 0 is one row for
+// all.
 struct Source {
   const float* data;
   std::size_t stride;
@@ -21,12 +22,13 @@ struct Result {
   float* row(std::size_t r) const LEARN_RT_REALTIME { return data + r * stride; }
 };
 
-// One step of a program, planned for fixed shapes. It runs for rows [first, last), which do not know of each other: a row is
-// the graph at batch 1, so lanes are rows.
+// One step of a program, planned for fixed shapes. It runs for rows [first, last), which do not know of each other: a
+// row is the graph at batch 1, so lanes are rows.
 class Operation {
  public:
   virtual ~Operation() = default;
-  virtual void run(const Source* in, const Result* out, std::size_t first, std::size_t last) const LEARN_RT_REALTIME = 0;
+  virtual void run(const Source* in, const Result* out, std::size_t first,
+                   std::size_t last) const LEARN_RT_REALTIME = 0;
 };
 
 // Moves elements: all that slices, joins, transposes, repeats or gathers.
@@ -75,7 +77,8 @@ class DenseOperation final : public Operation {
   std::size_t inner_;
 };
 
-// As DenseOperation for a few outputs, summed in double: a model's last layer and its long linear paths, whose terms cancel.
+// As DenseOperation for a few outputs, summed in double: a model's last layer and its long linear paths, whose terms
+// cancel.
 class ThinDenseOperation final : public Operation {
  public:
   // `weights`: [outputs][inputs].

@@ -144,7 +144,8 @@ ValueId product(NodeContext& node, ValueId a, ValueId b) {
   if (!column) shape.push_back(n);
   count(shape);
   const auto uk = static_cast<std::size_t>(k), um = static_cast<std::size_t>(m), un = static_cast<std::size_t>(n);
-  if (node.b.known(b) != nullptr && right.size() == 2) return dense(node, a, node.b.known(b)->floats, uk, un, false, {}, shape);
+  if (node.b.known(b) != nullptr && right.size() == 2)
+    return dense(node, a, node.b.known(b)->floats, uk, un, false, {}, shape);
   const bool a_once = count(left_batch) == 1, b_once = count(right_batch) == 1;
   if ((!a_once && count(left_batch) != batch) || (!b_once && count(right_batch) != batch)) {
     throw std::runtime_error("batches that spread over each other are not supported");

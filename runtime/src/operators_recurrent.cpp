@@ -44,8 +44,8 @@ void lstm(NodeContext& node) {
       std::make_shared<LstmOperation>(std::move(input), std::move(recurrent), static_cast<std::size_t>(steps));
   const Shape state{1, 1, hidden}, scratch{4 * hidden * (steps + 1) + hidden};
   count(scratch);
-  const auto out = node.b.emit(operation, {node.input(0), initial(5), initial(6)},
-                               {{steps, 1, 1, hidden}, state, state, scratch});
+  const auto out =
+      node.b.emit(operation, {node.input(0), initial(5), initial(6)}, {{steps, 1, 1, hidden}, state, state, scratch});
   for (std::size_t i = 0; i < 3; ++i) node.output(i, out[i]);
 }
 

@@ -291,10 +291,14 @@ void expand(NodeContext& node) {
 
 const std::map<std::string, Lowering>& shape_operators() {
   static const std::map<std::string, Lowering> operators{
-      {"Identity", identity}, {"Dropout", dropout},     {"Constant", constant},   {"ConstantOfShape", constant_of_shape},
-      {"Cast", cast},         {"Shape", shape_of},      {"Reshape", reshape},     {"Flatten", flatten},
-      {"Squeeze", squeeze},   {"Unsqueeze", unsqueeze}, {"Transpose", transpose}, {"Slice", slice},
-      {"Split", split},       {"Concat", concat},       {"Gather", gather},       {"Expand", expand},
+      {"Identity", identity},   {"Dropout", dropout},
+      {"Constant", constant},   {"ConstantOfShape", constant_of_shape},
+      {"Cast", cast},           {"Shape", shape_of},
+      {"Reshape", reshape},     {"Flatten", flatten},
+      {"Squeeze", squeeze},     {"Unsqueeze", unsqueeze},
+      {"Transpose", transpose}, {"Slice", slice},
+      {"Split", split},         {"Concat", concat},
+      {"Gather", gather},       {"Expand", expand},
   };
   return operators;
 }

@@ -24,8 +24,10 @@ std::int64_t apply(Binary kind, std::int64_t a, std::int64_t b) {
   if (kind == kMax) return std::max(a, b);
   if (std::abs(a / 2) > kLimit || std::abs(b / 2) > kLimit) throw std::runtime_error("a whole number is too large");
   switch (kind) {
-    case kAdd: return a + b;
-    case kSub: return a - b;
+    case kAdd:
+      return a + b;
+    case kSub:
+      return a - b;
     case kMul:
       if (b != 0 && std::abs(a) > kLimit / std::abs(b)) throw std::runtime_error("a whole number is too large");
       return a * b;
@@ -153,8 +155,8 @@ ValueId ProgramBuilder::gather(const std::vector<ValueId>& inputs, const Shape& 
   std::vector<CopyOperation::Segment> segments;
   for (std::size_t to = 0; to < from.size(); ++to) {
     if (from[to] >= end) throw std::runtime_error("an index outside its tensor");
-    const auto input = static_cast<std::size_t>(std::upper_bound(starts.begin(), starts.end(), from[to]) -
-                                                starts.begin() - 1);
+    const auto input =
+        static_cast<std::size_t>(std::upper_bound(starts.begin(), starts.end(), from[to]) - starts.begin() - 1);
     const std::size_t at = from[to] - starts[input];
     if (!segments.empty() && segments.back().input == input && segments.back().from + segments.back().count == at) {
       ++segments.back().count;

@@ -8,8 +8,8 @@
 
 namespace learn_rt {
 
-// A value of a program, its shape at batch 1. A constant holds its elements; another lies in a buffer, from `offset` on, so
-// that a slice in one piece or a new shape costs nothing.
+// A value of a program, its shape at batch 1. A constant holds its elements; another lies in a buffer, from `offset`
+// on, so that a slice in one piece or a new shape costs nothing.
 struct Value {
   Shape shape;
   std::size_t size = 0;

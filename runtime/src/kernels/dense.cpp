@@ -93,10 +93,17 @@ void DenseRow(const float* x, const Panels& w, float* y) noexcept {
   std::size_t p = 0;
   for (; p + 4 <= panels; p += 4) RowTimesPanels<4>(x, w, p, y);
   switch (panels - p) {
-    case 3: RowTimesPanels<3>(x, w, p, y); break;
-    case 2: RowTimesPanels<2>(x, w, p, y); break;
-    case 1: RowTimesPanels<1>(x, w, p, y); break;
-    default: break;
+    case 3:
+      RowTimesPanels<3>(x, w, p, y);
+      break;
+    case 2:
+      RowTimesPanels<2>(x, w, p, y);
+      break;
+    case 1:
+      RowTimesPanels<1>(x, w, p, y);
+      break;
+    default:
+      break;
   }
 }
 
@@ -114,12 +121,23 @@ void Dense(const float* x, std::size_t x_stride, std::size_t rows, const Panels&
     std::size_t row = 0;
     for (; row + 6 <= rows; row += 6) run(std::integral_constant<int, 6>(), row);
     switch (rows - row) {
-      case 5: run(std::integral_constant<int, 5>(), row); break;
-      case 4: run(std::integral_constant<int, 4>(), row); break;
-      case 3: run(std::integral_constant<int, 3>(), row); break;
-      case 2: run(std::integral_constant<int, 2>(), row); break;
-      case 1: run(std::integral_constant<int, 1>(), row); break;
-      default: break;
+      case 5:
+        run(std::integral_constant<int, 5>(), row);
+        break;
+      case 4:
+        run(std::integral_constant<int, 4>(), row);
+        break;
+      case 3:
+        run(std::integral_constant<int, 3>(), row);
+        break;
+      case 2:
+        run(std::integral_constant<int, 2>(), row);
+        break;
+      case 1:
+        run(std::integral_constant<int, 1>(), row);
+        break;
+      default:
+        break;
     }
   }
 }

@@ -44,22 +44,18 @@ template <int kOp>
 void RunBinary(const float* a, std::size_t a_size, const float* b, std::size_t b_size, float* y,
                std::size_t n) noexcept {
   if (a_size == b_size) {
-    ForEach(n, [=](auto d, std::size_t i) HWY_ATTR {
-      hn::StoreU(Two<kOp>(hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, y + i);
-    });
+    ForEach(n, [=](auto d, std::size_t i)
+                   HWY_ATTR { hn::StoreU(Two<kOp>(hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, y + i); });
   } else if (b_size == 1) {
-    ForEach(n, [=](auto d, std::size_t i) HWY_ATTR {
-      hn::StoreU(Two<kOp>(hn::LoadU(d, a + i), hn::Set(d, *b)), d, y + i);
-    });
+    ForEach(n, [=](auto d, std::size_t i)
+                   HWY_ATTR { hn::StoreU(Two<kOp>(hn::LoadU(d, a + i), hn::Set(d, *b)), d, y + i); });
   } else {
-    ForEach(n, [=](auto d, std::size_t i) HWY_ATTR {
-      hn::StoreU(Two<kOp>(hn::Set(d, *a), hn::LoadU(d, b + i)), d, y + i);
-    });
+    ForEach(n, [=](auto d, std::size_t i)
+                   HWY_ATTR { hn::StoreU(Two<kOp>(hn::Set(d, *a), hn::LoadU(d, b + i)), d, y + i); });
   }
 }
 
-void LayerNorm(const float* x, const float* scale, const float* bias, float epsilon, float* y,
-               std::size_t n) noexcept {
+void LayerNorm(const float* x, const float* scale, const float* bias, float epsilon, float* y, std::size_t n) noexcept {
   const hn::ScalableTag<float> d;
   const std::size_t lanes = hn::Lanes(d), whole = n - n % lanes;
   auto sums = hn::Zero(d);

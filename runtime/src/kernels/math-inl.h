@@ -15,7 +15,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 // Returns exp(x) - below, with x held to +-87, for below = 0 or 1; for 1 it is exact near 0 too.
 //
-// exp(x) = 2^n exp(r), |r| <= ln(2) / 2; exp(r) - 1 = r + r^2 q(r) with the minimax q of degree 5 (error 2.4e-10 of it).
+// exp(x) = 2^n exp(r), |r| <= ln(2) / 2; exp(r) - 1 = r + r^2 q(r) with the minimax q of degree 5 (error 2.4e-10 of
+// it).
 template <class D, class V>
 HWY_INLINE V ExpMinus(D d, V x, float below) {
   const hn::RebindToSigned<D> di;
@@ -54,8 +55,8 @@ HWY_INLINE V Tanh(D d, V x) {
   return hn::Div(e, hn::Add(e, hn::Set(d, 2.0F)));
 }
 
-// Calls body(tag, first) for `n` elements: whole vectors, the last one overlapping the one before it; single ones when n is
-// below a vector.
+// Calls body(tag, first) for `n` elements: whole vectors, the last one overlapping the one before it; single ones when
+// n is below a vector.
 template <class Body>
 HWY_INLINE void ForEach(std::size_t n, Body body) {
   const hn::ScalableTag<float> d;
