@@ -36,7 +36,7 @@ class Stretches:
     ends: Tensor
     preview: int
     steps: int
-    rms_um: tuple[float, ...]  # of the error in the simulator, before each round of learning and after
+    rms_um: list[float]  # of the error in the simulator: as planned, with offsets learned, with the filters', and all
     filtered: Tensor | None = None
     gate: Tensor | None = None
 
@@ -83,7 +83,25 @@ def learn_stretches(
     newest = torch.arange(first, x.shape[1] - FADE)
     ends = torch.cartesian_prod(torch.arange(len(x)), newest)
     target = torch.from_numpy(learned.offsets).float()
-    return Stretches(x, target, signals, ends, c.preview, c.steps, learned.rms_um)
+    return Stretches(x, target, signals, ends, c.preview, c.steps, [learned.rms_um[0], learned.rms_um[-1]])
+
+
+def refine(
+    data: Stretches, path: NDArray[np.float64], machine: Machine, plant: Plant, dt_s: float, effort: float, rounds: int
+) -> None:
+    """Learn the targets again, from what the filters answer: they then differ from it only where that helps the print.
+
+    An axis that sticks can have one offset or another to the same effect. From the filters' own, the net is not asked
+    to learn differences that do nothing.
+    """
+    assert data.filtered is not None
+    base = data.target.double().numpy()
+    # The filters have no answer where there is no whole window; the first targets stay there.
+    first, last = data.steps - 1 - data.preview, data.x.shape[1] - data.preview
+    base[:, first:last] = data.filtered[:, data.steps - 1 :].double().numpy()
+    learned = learn_offsets(machine, plant, np.delete(path, Z, 2), dt_s, effort, rounds, base)
+    data.target = torch.from_numpy(learned.offsets).float()
+    data.rms_um += [learned.rms_um[0], learned.rms_um[-1]]
 
 
 def as_they_lie(paths: Sequence[NDArray[np.float64]], n: int, count: int) -> NDArray[np.float64]:

@@ -73,6 +73,7 @@ class OffsetNet(Servable):
             dropout=config.dropout if config.num_layers > 1 else 0.0,
         )
         self.head = nn.Linear(config.hidden_size, 2)
+        self._remember()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return offsets (batch, 2) [mm] for raw windows (batch, steps + 1, 5)."""
@@ -150,6 +151,21 @@ class OffsetNet(Servable):
     def gate(self, way: Tensor) -> Tensor:
         """Return 0 at rest to 1 (..., 1) for the path over the window (...), |dx| + |dy| summed, over dt [mm/s]."""
         return torch.clamp(way * (self.config.dt_s / self.config.gate_mm), max=1.0).unsqueeze(-1)
+
+    @torch.no_grad()
+    def _remember(self) -> None:
+        """Let cells begin with memories of 1 to `steps` samples (Tallec, Ollivier 2018), the net with small answers.
+
+        The answer is for a sample `preview` ticks back, which a cell of the usual start has long forgotten.
+        """
+        h = self.config.hidden_size
+        for layer in range(self.config.num_layers):
+            bias, other = getattr(self.lstm, f"bias_ih_l{layer}"), getattr(self.lstm, f"bias_hh_l{layer}")
+            other[: 2 * h] = 0.0
+            bias[h : 2 * h] = torch.log(torch.empty(h).uniform_(1.0, self.config.steps - 1.0))
+            bias[:h] = -bias[h : 2 * h]
+        self.head.weight.mul_(0.1)
+        self.head.bias.zero_()
 
     def _front(self, signals: Tensor, position: Tensor) -> Tensor:
         features = torch.cat([signals, position], -1)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from learn_rt.spec import Spec
@@ -18,7 +19,7 @@ from learn_rt.train.core.metrics import accuracy
 from learn_rt.train.core.split import split_parts
 from learn_rt.train.core.system import Say, Task
 from learn_rt.train.printer.contract import limits_of, offset_spec, trained_ranges
-from learn_rt.train.printer.dataset import Stretches, as_they_lie, learn_stretches
+from learn_rt.train.printer.dataset import Stretches, as_they_lie, learn_stretches, refine
 from learn_rt.train.printer.filters import fit_filters
 from learn_rt.train.printer.machine import load_machine
 from learn_rt.train.printer.model import OffsetNet, OffsetNetConfig
@@ -52,7 +53,7 @@ class StretchConfig:
 class TargetConfig:
     """How targets are learned: `effort` weighs a second difference [mm a tick^2] against an error [mm]."""
 
-    rounds: int = 5
+    rounds: int = 4
     effort: float = 2e-3
 
 
@@ -101,36 +102,34 @@ class OffsetTask(Task):
         self._hash = combined_hash(parts)
         self._split = split_parts(list(parts), config.seed, config.split.validation, config.split.test)
         module = OffsetNet(config.net)
-        with torch.no_grad():  # the net begins by adding next to nothing
-            module.head.weight.mul_(0.1)
-            module.head.bias.zero_()
         rng = np.random.default_rng(config.seed)
         limits = limits_of(machine)
-        bed = (limits.x_mm, limits.y_mm)
-        s = config.stretches
+        sizes, effort, rounds = config.stretches, config.targets.effort, config.targets.rounds
 
-        def laid(names: tuple[str, ...], count: int) -> Stretches:
+        def laid(names: tuple[str, ...], count: int) -> NDArray[np.float64]:
             paths = [path for name in names for path in parts[name].paths]
-            path = lay(paths, s.ticks, count, rng, bed, config.net.dt_s)
+            path = lay(paths, sizes.ticks, count, rng, (limits.x_mm, limits.y_mm), config.net.dt_s)
             # No part of the data stands so high; the net must not take its height for a sign of anything.
             path[:, :, 2] = rng.uniform(0.0, limits.z_mm, (count, 1))
-            return learn_stretches(path, module, machine, plant, config.targets.effort, config.targets.rounds)
+            return path
 
-        self._train = laid(self._split.train, s.train)
-        self._validation = laid(self._split.validation, s.validation)
-        self._test = _held_out(config, module, [p for name in self._split.test for p in parts[name].paths])
-        for side, data in (("train", self._train), ("test", self._test)):
-            say(f"{side}: error {data.rms_um[0]:.1f} um as planned, {data.rms_um[-1]:.2f} with the offsets learned")
+        path = laid(self._split.train, sizes.train)
+        self._train = learn_stretches(path, module, machine, plant, effort, rounds)
         place = (self._train.x[..., :2] - config.net.centre_mm) / config.net.reach_mm
         # Neighbouring windows say nearly the same: every third is enough.
         fit_filters(module, self._train.signals, place, self._train.target, self._train.ends[::3])
         module.normalize(self._train.x.flatten(0, 1))
-        for data in (self._train, self._validation, self._test):
-            data.apply_filters(module)
+        self._train.apply_filters(module)
+        refine(self._train, path, machine, plant, config.net.dt_s, effort, rounds)
+        self._validation = _learned(config, module, laid(self._split.validation, sizes.validation))
+        self._test = _held_out(config, module, [p for name in self._split.test for p in parts[name].paths])
+        for side, data in (("train", self._train), ("test", self._test)):
+            um = [f"{value:.2f}" for value in data.rms_um]
+            say(f"{side}: error in the simulator {um[0]} um, targets {um[1]}; filters {um[2]}, refined targets {um[3]}")
         assert self._train.filtered is not None
         residual = self._train.answers(self._train.ends) - self._train.filtered[tuple(self._train.ends.T)]
         module.target_std.copy_(residual.square().mean(0).sqrt().clamp(min=1e-6))
-        say("filters: leave {:.2f} and {:.2f} um of the offsets to the net".format(*(module.target_std * 1e3).tolist()))
+        say("filters leave {:.2f} and {:.2f} um of the offsets to the net".format(*(module.target_std * 1e3).tolist()))
         self.module, self.objective = module, Objective(module)
         self.n_windows = len(self._train.ends)
 
@@ -206,11 +205,19 @@ def _simulator(config: OffsetConfig) -> tuple[Any, Plant]:
     return load_machine(config.machine), PLANTS[config.plant]
 
 
-def _held_out(config: OffsetConfig, module: OffsetNet, paths: list[Any]) -> Stretches:
+def _held_out(config: OffsetConfig, module: OffsetNet, paths: list[NDArray[np.float64]]) -> Stretches:
     """Return held-out parts where they lie, with their targets."""
+    return _learned(config, module, as_they_lie(paths, config.stretches.ticks, config.stretches.test))
+
+
+def _learned(config: OffsetConfig, module: OffsetNet, path: NDArray[np.float64]) -> Stretches:
+    """Return stretches with targets learned from what the module's filters answer."""
     machine, plant = _simulator(config)
-    pieces = as_they_lie(paths, config.stretches.ticks, config.stretches.test)
-    return learn_stretches(pieces, module, machine, plant, config.targets.effort, config.targets.rounds)
+    effort, rounds = config.targets.effort, config.targets.rounds
+    data = learn_stretches(path, module, machine, plant, effort, rounds)
+    data.apply_filters(module)
+    refine(data, path, machine, plant, config.net.dt_s, effort, rounds)
+    return data
 
 
 @torch.no_grad()

@@ -12,13 +12,11 @@ The effort keeps offsets within the envelope: it spreads the answer to a corner,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import expm, solve_discrete_are
 
 from learn_rt.train.printer.machine import Axis, Machine
 from learn_rt.train.printer.plant import Plant, simulate
@@ -27,6 +25,7 @@ Array = NDArray[np.float64]
 # Of the offset itself, beside the error: an axis that stands has its offset forgotten, within half a second.
 LEAK = 1e-4
 STIFFNESSES = 129  # the controller is computed for so many, and the nearest taken: 0.5% apart
+STILL_MM = 1e-7
 FINE = 4  # steps of the command a tick in the simulator
 
 
@@ -46,15 +45,19 @@ def learn_offsets(
     dt_s: float,
     effort: float,
     rounds: int,
-    say: Callable[[int], None] = lambda _: None,
+    base: Array | None = None,
 ) -> Learned:
     """Return the offsets at each tick of planned paths, learned in so many rounds.
 
-    Args: path: (batch, n, 4), x, y [mm], vx, vy [mm/s] at each tick; the machine enters it without error.
+    Args:
+        path: (batch, n, 4), x, y [mm], vx, vy [mm/s] at each tick; the machine enters it without error.
+        base: (batch, n, 2) [mm], offsets to begin from; effort is then what changes them, so they are kept where they
+            do no harm. Default: none.
     """
     command = between(path, dt_s, FINE)
     start = np.stack([path[:, 0, :2], path[:, 0, 2:]], -1)
-    offsets, modelled = np.zeros((*path.shape[:2], 2)), np.zeros((*path.shape[:2], 2))
+    base = np.zeros((*path.shape[:2], 2)) if base is None else base
+    offsets, modelled = base.copy(), np.zeros_like(base)
     controllers = [_Controller.of(axis, plant, dt_s, effort) for axis in (machine.x, machine.y)]
     rms_um = []
     for round_ in range(rounds + 1):
@@ -64,10 +67,17 @@ def learn_offsets(
         if round_ < rounds:
             for axis, controller in enumerate(controllers):
                 disturbance = error[:, :, axis] - modelled[:, :, axis]
-                found = controller.offsets(path[:, :, axis], disturbance)
-                offsets[:, :, axis], modelled[:, :, axis] = found
-            say(round_ + 1)
+                if plant.dry_friction:
+                    # An axis that sticks where it shall stand has nothing to be moved: its offset goes back to zero.
+                    disturbance[_stands(path[:, :, axis]) & _stands(actual[:, :, axis])] = 0.0
+                change, modelled[:, :, axis] = controller.offsets(path[:, :, axis], disturbance)
+                offsets[:, :, axis] = base[:, :, axis] + change
     return Learned(offsets, error, tuple(rms_um))
+
+
+def _stands(position: Array) -> NDArray[np.bool_]:
+    """Return where positions (batch, n) [mm] do not change until the next tick."""
+    return np.abs(np.diff(position, append=position[:, -1:])) < STILL_MM
 
 
 def between(path: Array, dt_s: float, parts: int) -> Array:
@@ -98,16 +108,15 @@ class _Controller:
         """Return the controllers of an axis; `effort` is the weight of a squared second difference [mm a tick^2]."""
         slope = axis.stiffness_slope_per_m * 1e-3 if plant.position_stiffness else 0.0
         limit = axis.stiffness_slope_limit
-        scales = np.linspace(1 - limit, 1 + limit, STIFFNESSES) if slope else np.ones(1)
-        k = axis.stiffness_n_m * plant.frequency_scale**2
+        k = axis.stiffness_n_m * plant.frequency_scale**2 * np.linspace(1 - limit, 1 + limit, STIFFNESSES)
         c = axis.damping_ns_m * plant.frequency_scale * plant.damping_scale
-        a = np.empty((len(scales), 4, 4))
-        b, gain, weight = np.empty((len(scales), 4)), np.empty((len(scales), 4)), np.empty(len(scales))
-        for i, scale in enumerate(scales):
-            a[i], b[i] = _tick(axis.mass_kg, k * scale, c, dt_s)
-            cost = solve_discrete_are(a[i], b[i][:, None], np.diag([1.0, 0.0, LEAK, 0.0]), np.array([[effort]]))
-            weight[i] = effort + b[i] @ cost @ b[i]
-            gain[i] = b[i] @ cost @ a[i] / weight[i]
+        if not slope:
+            k = k.mean(keepdims=True)
+        a, b = _tick(axis.mass_kg, k, c, dt_s)
+        cost = _riccati(a, b, np.diag([1.0, 0.0, LEAK, 0.0]), effort)
+        push = np.einsum("ki,kij->kj", b, cost)
+        weight = effort + np.einsum("ki,ki->k", push, b)
+        gain = np.einsum("ki,kij->kj", push, a) / weight[:, None]
         return cls(a, b, gain, weight, slope, axis.centre_mm, limit)
 
     def offsets(self, place: Array, disturbance: Array) -> tuple[Array, Array]:
@@ -120,18 +129,36 @@ class _Controller:
         return made[0], made[1]
 
 
-def _tick(m: float, k: float, c: float, dt_s: float) -> tuple[Array, Array]:
-    """Return transition (4, 4) and entry (4,) of one tick, exact for an offset that is linear between ticks."""
-    flow = np.zeros((4, 4))  # error, its speed, offset, its speed
-    flow[0, 1] = flow[2, 3] = 1.0
-    flow[1] = np.array([-k, -c, k, c]) / m
-    over = expm(flow * dt_s)
-    before, after = over[:2, 2] - over[:2, 3] / dt_s, over[:2, 3] / dt_s  # of the offset at both ends of the tick
-    a, b = np.zeros((4, 4)), np.array([after[0], after[1], 1.0, 1.0])
-    a[:2, :2], a[:2, 2], a[:2, 3] = over[:2, :2], before + after, after
-    a[2, 2] = a[2, 3] = a[3, 3] = 1.0
-    unit = np.array([1.0, dt_s, 1.0, 1.0])  # speeds a tick, so that the numbers are of one size
-    return a * unit[:, None] / unit, b * unit
+def _tick(m: float, k: Array, c: float, dt_s: float) -> tuple[Array, Array]:
+    """Return transitions (n, 4, 4) and entries (n, 4) of one tick, exact for offsets that are linear between ticks."""
+    flow = np.zeros((len(k), 4, 4))  # error, its speed a tick, offset, its speed a tick
+    flow[:, 0, 1] = flow[:, 2, 3] = 1.0
+    flow[:, 1, 0], flow[:, 1, 2] = -k / m * dt_s**2, k / m * dt_s**2
+    flow[:, 1, 1], flow[:, 1, 3] = -c / m * dt_s, c / m * dt_s
+    over, term = np.broadcast_to(np.eye(4), flow.shape).copy(), np.broadcast_to(np.eye(4), flow.shape)
+    for i in range(1, 30):  # the exponential's series: |flow| is below 2 where a tick is under a quarter period
+        term = term @ flow / i
+        over += term
+    before, after = over[:, :2, 2] - over[:, :2, 3], over[:, :2, 3]  # of the offset at both ends of the tick
+    a, b = np.zeros_like(flow), np.ones((len(k), 4))
+    a[:, :2, :2], a[:, :2, 2], a[:, :2, 3] = over[:, :2, :2], before + after, after
+    a[:, 2, 2] = a[:, 2, 3] = a[:, 3, 3] = 1.0
+    b[:, :2] = after
+    return a, b
+
+
+def _riccati(a: Array, b: Array, q: Array, effort: float) -> Array:
+    """Return the stabilising solutions (n, 4, 4) of the discrete Riccati equation, by doubling (Chu et al., 2004)."""
+    g = b[:, :, None] * b[:, None, :] / effort
+    h = np.broadcast_to(q, a.shape)
+    for _ in range(30):  # each doubles the horizon: 2^30 ticks
+        w = np.linalg.inv(np.eye(4) + g @ h)
+        aw, at = a @ w, a.transpose(0, 2, 1)
+        a, g, more = aw @ a, g + aw @ g @ at, at @ h @ w @ a
+        h = h + more
+        if np.abs(more).max() <= 1e-14 * np.abs(h).max():
+            break
+    return h
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
