@@ -1,25 +1,31 @@
 #pragma once
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <new>
+#include <string>
 
 namespace learn_rt::bench {
 
 // Pushes everything else out of the caches by reading more than they hold, one byte a line.
 class Evictor {
  public:
-  // Bytes that a sweep reads: the last cache and a quarter, for a cache does not replace strictly by age.
-  static std::size_t size() noexcept {
-    const long l2 = sysconf(_SC_LEVEL2_CACHE_SIZE), l3 = sysconf(_SC_LEVEL3_CACHE_SIZE);
-    const auto last = static_cast<std::size_t>(std::max({l2, l3, 4L << 20}));  // 4 MiB where the system does not tell
-    return (last + last / 4 + kPage - 1) / kPage * kPage;
+  // Bytes that a sweep reads: the largest cache and a quarter, for a cache does not replace strictly by age.
+  static std::size_t size() {
+    std::size_t largest = std::size_t{4} << 20;  // where the system does not tell
+    for (int index = 0; index < 8; ++index) {
+      // Not sysconf: on a virtual machine that can be the host's whole socket.
+      std::ifstream file("/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index) + "/size");
+      std::size_t kib = 0;
+      if (file >> kib) largest = std::max(largest, kib << 10);
+    }
+    return (largest + largest / 4 + kPage - 1) / kPage * kPage;
   }
 
   void sweep() {
