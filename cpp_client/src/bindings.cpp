@@ -200,7 +200,8 @@ std::unique_ptr<PyClient> connect(const std::string& address, const std::string&
   options.connect_timeout = std::chrono::ceil<std::chrono::milliseconds>(timeout_ns);
   options.io_cpu = io_cpu;
   try {
-    Address::parse(address);
+    // In process, a model that needs ONNX Runtime gets it through the runtime's Python side.
+    if (Address::parse(address).scheme == Scheme::kInproc) py::module_::import("learn_rt.runtime");
   } catch (const std::runtime_error& error) {
     throw py::value_error(error.what());
   }

@@ -36,28 +36,38 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Addresses by transport of a running learn-serve."""
-    socket = tmp_path_factory.mktemp("socket") / "learn.sock"
-    command = [sys.executable, "-c", "from learn_rt.serve.cli import main; raise SystemExit(main())", str(repository)]
-    command += ["--listen", f"unix:{socket}", "--listen", "grpc://127.0.0.1:0", "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        yield {"inproc": f"inproc:{repository}", **_ready(process)}
-    finally:
+def serve(repository: Path) -> Iterator[Callable[[list[str]], tuple[subprocess.Popen[str], list[str]]]]:
+    """Starts learn-serve at addresses; returns the process and where it listens, once it is ready."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(addresses: list[str]) -> tuple[subprocess.Popen[str], list[str]]:
+        command = [sys.executable, "-c", "from learn_rt.serve.cli import main; raise SystemExit(main())"]
+        command += [str(repository), "--json", *(part for address in addresses for part in ("--listen", address))]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        processes.append(process)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        line = process.stdout.readline()  # comes once every model is loaded
+        if not line:
+            raise RuntimeError(f"learn-serve did not start: {process.stderr.read()}")
+        return process, json.loads(line)["listen"]
+
+    yield start
+    for process in processes:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=20)
 
 
-def _ready(process: subprocess.Popen[str]) -> dict[str, str]:
-    """Return the addresses of the ready line, which comes once every model is loaded."""
-    assert process.stdout is not None
-    assert process.stderr is not None
-    line = process.stdout.readline()
-    if not line:
-        raise RuntimeError(f"learn-serve did not start: {process.stderr.read()}")
-    listen = json.loads(line)["listen"]
-    return {"unix" if address.startswith("unix:") else "grpc": address for address in listen}
+@pytest.fixture(scope="session")
+def server(
+    repository: Path,
+    serve: Callable[[list[str]], tuple[subprocess.Popen[str], list[str]]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, str]:
+    """Addresses by transport of a running learn-serve."""
+    socket = tmp_path_factory.mktemp("socket") / "learn.sock"
+    _, listen = serve([f"unix:{socket}", "grpc://127.0.0.1:0"])
+    return {"inproc": f"inproc:{repository}"} | {"unix" if a.startswith("unix:") else "grpc": a for a in listen}
 
 
 def smooth_path(n: int) -> np.ndarray:

@@ -96,9 +96,12 @@ def test_a_sample_that_is_refused_says_so_and_the_stream_goes_on(address: str, p
         assert not flags[-1] & Flag.WARMING_UP
 
 
-def test_a_missed_deadline_is_answered_by_policy_inside_the_envelope(address: str, path: Smooth) -> None:
+@pytest.mark.parametrize("transport", ["unix", "grpc"])
+def test_a_missed_deadline_is_answered_by_policy_inside_the_envelope(
+    transport: str, server: dict[str, str], path: Smooth
+) -> None:
     samples = path(200)
-    with connect(address, "printer", rest=samples[0], on_miss="zero") as client:
+    with connect(server[transport], "printer", rest=samples[0], on_miss="zero") as client:
         (envelope, *_), dt_s = [s.envelope for s in client.spec.outputs], client.spec.dt_s
         given, late = [np.zeros(2, np.float32)], 0
         for k, sample in enumerate(samples):
