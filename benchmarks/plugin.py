@@ -38,6 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Have the gates collected when models are named, wherever pytest was started."""
     config.stash[REPORTS], config.stash[COMPARISONS] = [], []
     if config.getoption("--learn-models") is not None:
+        if not config.pluginmanager.hasplugin("benchmark"):
+            raise pytest.UsageError("--learn-models needs pytest-benchmark: pip install 'learn-rt[gates]'")
         config.args.append(str(GATES))
 
 

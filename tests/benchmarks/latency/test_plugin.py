@@ -125,6 +125,14 @@ def test_a_wrong_option_is_a_usage_error_that_says_what_must_hold(
     assert any(message.strip("*") in line for line in result.outlines + result.errlines)
 
 
+def test_without_pytest_benchmark_the_error_says_what_to_install(
+    pytester: pytest.Pytester, models: Path, plugin: list[str]
+) -> None:
+    result = pytester.runpytest_inprocess(*plugin, "-p", "no:benchmark", "--learn-models", str(models))
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "pip install 'learn-rt[gates]'" in result.stderr.str()
+
+
 def test_the_plugin_costs_other_runs_nothing() -> None:
     code = "import sys, learn_rt.benchmarks.plugin; print(*{'numpy', 'torch', 'onnx', 'rich'} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
