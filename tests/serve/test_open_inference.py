@@ -13,7 +13,7 @@ import pytest
 import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
-PROTO = Path(__file__).parents[2] / "proto"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_our_messages_are_the_protocols_on_the_wire(tmp_path: Path) -> None:
         module.DESCRIPTOR.CopyToProto(described)
         theirs |= dict(messages("", described.message_type))
     out = tmp_path / "ours"
-    assert protoc.main(["protoc", f"-I{PROTO}", f"--descriptor_set_out={out}", "inference.proto"]) == 0
+    assert protoc.main(["protoc", f"-I{ROOT / 'proto'}", f"--descriptor_set_out={out}", "inference.proto"]) == 0
     ours = dict(messages("", descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes()).file[0].message_type))
     # In the protocol, but not in tritonclient's copy of it.
     newer = {"ModelMetadataResponse.PropertiesEntry", "ModelMetadataResponse.properties"}
@@ -180,3 +180,12 @@ def test_our_messages_are_the_protocols_on_the_wire(tmp_path: Path) -> None:
             assert kind == (their.number, their.type, their.label, their.type_name), f"{name}.{field.name}"
             compared += 1
     assert compared > 100
+
+
+def test_the_documents_example_runs(target: str, served: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "protocol.md").read_text(), re.DOTALL)
+    scope: dict[str, Any] = {}
+    exec(block.replace("127.0.0.1:8001", target), scope)
+    scope["client"].close()
+    standing = np.zeros((1, *served.windows.shape[1:]), np.float32)
+    assert capsys.readouterr().out.strip() == str(served.oracle(standing))
