@@ -18,12 +18,12 @@ enum class OnMiss { kHold, kZero, kNominal };
 struct ClientOptions {
   std::string version = "stable";
   OnMiss on_miss = OnMiss::kHold;
-  std::size_t capacity = 1024;   // samples and answers that each ring holds
-  std::vector<float> rest;       // a sample taken to have stood for ever before the first one; empty: a cold start
-  std::string contract_hash;     // empty: the served model's, asked for at connect
-  std::chrono::milliseconds connect_timeout{5000};
-  bool spin = false;             // the I/O thread polls instead of sleeping
-  int io_cpu = -1;               // pins the I/O thread
+  std::size_t capacity = 1024;  // samples and answers that each ring holds
+  std::vector<float> rest;      // a sample taken to have stood for ever before the first one; empty: a cold start
+  std::string contract_hash;    // empty: the served model's, asked for at connect
+  std::chrono::milliseconds connect_timeout{5000};  // to connect, and for any answer before the stream counts as lost
+  bool spin = false;  // the I/O thread and predict() poll instead of sleeping: two cores for less latency
+  int io_cpu = -1;    // pins the I/O thread
 };
 
 struct Prediction {
@@ -31,8 +31,9 @@ struct Prediction {
   std::uint64_t sequence = 0;  // of the sample that it answers, from 0
   std::uint32_t flags = 0;     // Flag bits
   std::uint32_t n_outputs = 0;
-  std::int64_t latency_ns = 0;  // push to answer
-  // Where that time went; what is left of it is the hand-over to the control thread. 0 where a transport has no such stage.
+  std::int64_t latency_ns = 0;  // push to the answer's arrival; of predict(), to its return
+  // Where that time went; what is left of it is the hand-over to the control thread. 0 where a transport has no such
+  // stage.
   std::int64_t queue_ns = 0;    // push until the I/O thread takes the sample
   std::int64_t compute_ns = 0;  // in the server: the request's arrival in its handler to the answer
   std::int64_t wire_ns = 0;     // both ways, and what the server does outside its handler
@@ -43,8 +44,10 @@ struct ClientStats {
   std::uint64_t pushed, answered, missed, late, overruns, reconnects;
 };
 
-// A control loop's end of a stream. The control thread never blocks: between it and one I/O thread, which owns the transport,
-// are two lock-free rings. Everything marked real-time is for the control thread only.
+// A control loop's end of a stream. The control thread never blocks: between it and one I/O thread, which owns the
+// transport, are two lock-free rings. Everything marked real-time is for the control thread only. With `spin` it makes
+// no system call; without, one futex call may wake the I/O thread, and predict() sleeps on another until shortly before
+// its deadline. A lost stream is taken up again by itself, without a gap in the answers (docs/client.md).
 class Client {
  public:
   virtual ~Client() = default;
@@ -57,13 +60,16 @@ class Client {
   virtual bool try_push(const float* sample) LEARN_RT_REALTIME = 0;
   // Takes the oldest answer out; false when there is none.
   virtual bool try_pop(Prediction& prediction) LEARN_RT_REALTIME = 0;
-  // The newest answer taken so far by try_pop, latest or predict.
+  // The newest answer there is; when a sample was pushed since the last value was handed out and no answer came, the
+  // policy's. Each value that it hands out is one tick of the envelope: call it once a tick.
   virtual const Prediction& latest() LEARN_RT_REALTIME = 0;
-  // Pushes a sample and returns within `deadline`: its answer, or the policy's, flagged kLate. Always inside the
-  // envelope. `nominal`: n_outputs values for OnMiss::kNominal, or null for the spec's.
+  // Pushes a sample and returns within `deadline`: its answer, or the policy's, flagged kLate or kDisconnected. Always
+  // inside the envelope. `nominal`: n_outputs values for OnMiss::kNominal, or null for the spec's. Answers to earlier
+  // samples are dropped as late.
   virtual Prediction predict(const float* sample, std::chrono::nanoseconds deadline,
                              const float* nominal = nullptr) LEARN_RT_REALTIME = 0;
-  // Asks for the answers to the last `preview` ticks; they come through try_pop.
+  // Asks for the answers to the last `preview` ticks: pushes the last sample as often again. They come through try_pop.
+  // False when there is no room, or no sample yet.
   virtual bool flush() LEARN_RT_REALTIME = 0;
 
   virtual const std::string& spec_json() const noexcept = 0;
