@@ -14,6 +14,7 @@ from learn_rt.benchmarks.latency.judge import Estimate, interval, resamples
 from learn_rt.benchmarks.latency.measure import CLOSED, Measured, in_turn
 from learn_rt.spec import Kind
 
+POINTWISE = "one answer against one answer: ONNX Runtime on model.onnx"
 HEADLINE = "one step against one step: ONNX Runtime on step.onnx, its states carried"
 WINDOW = (
     "one step against a whole window: ONNX Runtime on model.onnx, which is what the same answer takes there; "
@@ -50,14 +51,15 @@ def compare(bench: Bench, name: str, seconds: float = 3.0) -> list[Comparison]:
 
     Raises: WrongAnswer: either side answers what model.onnx does not say; FileNotFoundError: ONNX Runtime's library.
     """
-    subject = bench.subjects[name]
+    subject = bench.subject(name)
     folder = subject.model.version_folder
     cpus = bench.pinning.control
+    if subject.spec.kind is Kind.POINTWISE:
+        return [_compare(subject, "onnxruntime, model.onnx", POINTWISE, _ort_pointwise(subject), seconds, cpus)]
     found = []
     if (folder / "step.onnx").exists():
         found.append(_compare(subject, "onnxruntime, step.onnx", HEADLINE, _ort_step(subject), seconds, cpus))
-    if subject.spec.kind is Kind.WINDOW:
-        found.append(_compare(subject, "onnxruntime, model.onnx", WINDOW, _ort_window(subject), seconds, cpus))
+    found.append(_compare(subject, "onnxruntime, model.onnx", WINDOW, _ort_window(subject), seconds, cpus))
     return found
 
 
@@ -83,6 +85,10 @@ def _ort_step(subject: Subject) -> Any:
     states = [(f"state.{s.name}", f"state.{s.name}.next", [1, *s.shape]) for s in spec.states]
     arm = _ort(subject, "step.onnx", 0, states)
     return _checked(arm, subject, "step.onnx")
+
+
+def _ort_pointwise(subject: Subject) -> Any:
+    return _checked(_ort(subject, "model.onnx", 0, []), subject, "model.onnx")
 
 
 def _ort_window(subject: Subject) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from learn_rt.benchmarks.latency.streams import Stream, empty_stream, make_strea
 from learn_rt.spec import Spec
 
 TRANSPORTS = ("inproc", "unix", "grpc")
+OWN_MODEL = "printer"
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,9 @@ class Bench:
     """
 
     def __init__(self, models: Sequence[ModelFolder] | None = None) -> None:
-        self._given = models
+        self._given = None if models is None else {model.name: model for model in models}
+        self.names = [OWN_MODEL] if models is None else [model.name for model in models]
+        self._subjects: dict[str, Subject] = {}
         self._stack = ExitStack()
         self.pinning = pinning.apart()
 
@@ -49,13 +52,18 @@ class Bench:
     def __exit__(self, *exc: object) -> None:
         self._stack.close()
 
-    @cached_property
-    def subjects(self) -> dict[str, Subject]:
-        """What is measured, by name; copying and exporting the empty twins happens at the first use."""
-        given = self._given
-        if given is None:
-            given = [write_untrained_model(self._folder / "untrained")]
-        return {model.name: self._subject(model) for model in given}
+    def subject(self, name: str) -> Subject:
+        """Return a model ready to be measured; it is copied, and its empty twin exported, at the first call.
+
+        Raises: Unmeasurable: a kind that has no stream; ValueError: the folder does not hold what it should.
+        """
+        if name not in self._subjects:
+            given = write_untrained_model(self._folder / "given") if self._given is None else self._given[name]
+            spec = given.spec()
+            stream = make_stream(given.version_folder, spec)
+            model, empty = pair_with_empty(given, self._folder / "models")
+            self._subjects[name] = Subject(model, empty, spec, stream, empty_stream(stream))
+        return self._subjects[name]
 
     def open(self, name: str, transport: str) -> tuple[Turn, Turn, str]:
         """Return two turns, of the model and of its empty twin, and what answers.
@@ -64,17 +72,11 @@ class Bench:
         """
         from learn_rt import _latency
 
-        subject = self.subjects[name]
+        subject = self.subject(name)
         arms = [self._arm(folder, subject.spec, transport) for folder in (subject.model, subject.empty)]
         streams = (subject.stream, subject.empty_stream)
         model, empty = (_latency.Turn(arm, s.samples, s.answers) for arm, s in zip(arms, streams, strict=True))
         return model, empty, arms[0].what
-
-    def _subject(self, given: ModelFolder) -> Subject:
-        spec = given.spec()
-        stream = make_stream(given.version_folder, spec)
-        model, empty = pair_with_empty(given, self._folder / "models")
-        return Subject(model, empty, spec, stream, empty_stream(stream))
 
     def _arm(self, folder: ModelFolder, spec: Spec, transport: str) -> Any:
         from learn_rt import _latency
@@ -85,6 +87,8 @@ class Bench:
 
     @cached_property
     def _addresses(self) -> dict[str, str]:
-        """The server's addresses; it starts at the first use and serves every subject."""
-        assert self.subjects
+        """The server's addresses; it starts at the first use, with every model that can be measured."""
+        for name in self.names:
+            with suppress(ValueError):  # said by the gates of that model
+                self.subject(name)
         return self._stack.enter_context(serving(self._folder / "models", self._folder / "s.sock", self.pinning.server))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from learn_rt.benchmarks.latency.baseline import Comparison
+    from learn_rt.benchmarks.latency.bench import Bench
     from learn_rt.benchmarks.latency.gate import Report
 
 FORMAT = "learn_rt.latency/1"
@@ -88,17 +89,29 @@ def _above_0(text: str) -> float:
     return value
 
 
-def _measure(bench: Any, options: argparse.Namespace, log: Any) -> tuple[list[Report], list[Comparison]]:
+def _measurable(bench: Bench, name: str) -> bool:
+    from learn_rt.benchmarks.latency.streams import Unmeasurable
+
+    try:
+        bench.subject(name)
+    except Unmeasurable as error:
+        print(f"learn-bench: left out: {error}", file=sys.stderr)
+        return False
+    return True
+
+
+def _measure(bench: Bench, options: argparse.Namespace, log: Any) -> tuple[list[Report], list[Comparison]]:
     from learn_rt.benchmarks.latency import gate
     from learn_rt.benchmarks.latency.baseline import compare
 
     reports, comparisons = [], []
     with log.status("exporting the empty models") as status:
-        todo = gate.cases(list(bench.subjects), options.transports)
+        names = [name for name in bench.names if _measurable(bench, name)]
+        todo = gate.cases(names, options.transports)
         for i, case in enumerate(todo, 1):
             status.update(f"{case.name} ({i} of {len(todo)})")
             reports.append(gate.run(bench, case, seconds=options.seconds))
-        for name in bench.subjects:
+        for name in names:
             status.update(f"{name} beside ONNX Runtime")
             comparisons += compare(bench, name, options.seconds or 3.0)
     return reports, comparisons

@@ -121,7 +121,7 @@ def run(
 
     Raises: WrongAnswer: an answer is not what model.onnx says; ValueError, RuntimeError: it cannot be measured.
     """
-    subject, mode = bench.subjects[case.model], MODES[case.mode]
+    subject, mode = bench.subject(case.model), MODES[case.mode]
     period_s = 1.0 / rate_hz if rate_hz else subject.spec.dt_s
     budget = budget_of(subject.spec, budget_us)
     cpus = bench.pinning.control

@@ -22,16 +22,25 @@ class Stream:
     tolerance: float
 
 
+class Unmeasurable(ValueError):
+    """A model whose latency cannot be measured yet: it is not judged."""
+
+
 def make_stream(folder: Path, spec: Spec) -> Stream:
     """Return a stream made of a version folder's golden samples, with what ONNX Runtime answers to it.
 
     A windowed model gets its liveliest golden window, played forth and back, so that the path is continuous and each
     answer is that of a real window sliding by. The answer to the whole golden window is checked against golden.npz.
 
-    Raises: ValueError: a kind without a stream of its own, or golden samples that ONNX Runtime does not reproduce.
+    Raises: Unmeasurable: a kind without a stream of its own, or no model.onnx to compare with; ValueError: golden
+        samples that ONNX Runtime does not reproduce.
     """
     if spec.kind not in (Kind.WINDOW, Kind.POINTWISE):
-        raise ValueError(f"{spec.name}: latency is measured for window and pointwise models, this one is {spec.kind}")
+        raise Unmeasurable(f"{spec.name}: latency is measured for window and pointwise models, this one is {spec.kind}")
+    if not (folder / "model.onnx").exists():
+        raise Unmeasurable(
+            f"{folder} holds no model.onnx to compare the answers with: learn-export --format onnx adds it"
+        )
     if spec.tolerance is None:
         raise ValueError(f"{spec.name}: spec.json has no tolerance for its golden samples")
     with np.load(folder / "golden.npz", allow_pickle=False) as golden:

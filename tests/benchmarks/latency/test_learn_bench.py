@@ -14,9 +14,11 @@ pytest.importorskip("learn_rt._serve", reason="the server is not built")
 
 from learn_rt.benchmarks.cli import main
 from learn_rt.benchmarks.latency import gate
+from learn_rt.benchmarks.latency.baseline import compare
 from learn_rt.benchmarks.latency.bench import Bench
 from learn_rt.benchmarks.latency.folders import ModelFolder, find_models
 from learn_rt.benchmarks.latency.gate import Case, WrongAnswer
+from learn_rt.benchmarks.latency.streams import Unmeasurable
 from learn_rt.export import export_empty
 from learn_rt.spec import Kind, Signal, Spec
 
@@ -44,7 +46,7 @@ def bench(repository: Path) -> Iterator[Bench]:
 def test_a_gate_measures_verifies_and_judges_over_every_transport(bench: Bench, transport: str) -> None:
     report = gate.run(bench, Case("copy", transport, "paced"), seconds=0.3)
     assert report.model.compared > 0
-    assert report.model.worst <= bench.subjects["copy"].stream.tolerance
+    assert report.model.worst <= bench.subject("copy").stream.tolerance
     assert report.empty.worst == 0.0
     body = json.loads(json.dumps(report.as_dict(), allow_nan=False))
     assert [list(body[key]) for key in ("latency_us", "empty_us", "hiccup_us", "settle_us")] == [FIGURES] * 4
@@ -57,7 +59,7 @@ def test_a_gate_measures_verifies_and_judges_over_every_transport(bench: Bench, 
 
 def test_a_gate_fails_on_one_wrong_answer_in_the_stream(repository: Path) -> None:
     with Bench(find_models(repository)) as place:
-        place.subjects["copy"].stream.answers[3] += 1.0
+        place.subject("copy").stream.answers[3] += 1.0
         with pytest.raises(WrongAnswer, match=r"copy over native: an answer is 1\.00e\+00 away"):
             gate.run(place, Case("copy", "inproc", "closed"), seconds=0.05)
 
@@ -67,6 +69,27 @@ def test_a_folder_that_is_no_model_is_an_error_that_names_it(tmp_path: Path) -> 
     (tmp_path / "broken" / "1" / "spec.json").write_text("{}")
     with Bench([ModelFolder("broken", tmp_path / "broken" / "1")]) as place, pytest.raises(ValueError, match="format"):
         gate.run(place, Case("broken", "inproc", "closed"), seconds=0.05)
+
+
+def test_a_pointwise_model_is_compared_call_by_call(tmp_path: Path) -> None:
+    spec = Spec("point", Kind.POINTWISE, 0.002, (Signal("a", "mm"), Signal("b", "mm")), (Signal("y", "mm"),))
+    export_empty(spec, tmp_path, "point")
+    with Bench(find_models(tmp_path)) as place:
+        (comparison,) = compare(place, "point", seconds=0.1)
+    assert comparison.ours.compared > 0
+    assert comparison.baseline.latency.n > 0
+    assert comparison.reason.startswith("one answer against one answer")
+
+
+def test_a_kind_that_cannot_be_measured_leaves_the_others_measurable(repository: Path, tmp_path: Path) -> None:
+    signals = (Signal("a", "mm"),)
+    rollout = Spec("ahead", Kind.ROLLOUT, 0.01, signals, signals, window=3, horizon=2)
+    (tmp_path / "ahead" / "1").mkdir(parents=True)
+    (tmp_path / "ahead" / "1" / "spec.json").write_text(rollout.to_json())
+    with Bench([*find_models(repository), *find_models(tmp_path)]) as place:
+        with pytest.raises(Unmeasurable, match="this one is rollout"):
+            gate.run(place, Case("ahead", "unix", "closed"), seconds=0.05)
+        assert gate.run(place, Case("copy", "unix", "closed"), seconds=0.05).model.compared > 0
 
 
 def test_one_command_prints_a_table_and_writes_the_json(
