@@ -33,6 +33,9 @@ class Prediction:
     def compute_us(self) -> float:
         """Of that: in the server, from the request's arrival to the answer."""
     @property
+    def wire_us(self) -> float:
+        """Of that: on the wire, both ways, and in the server outside its handler."""
+    @property
     def warming_up(self) -> bool: ...
     @property
     def out_of_trained_range(self) -> bool: ...

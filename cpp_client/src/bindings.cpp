@@ -243,6 +243,7 @@ PYBIND11_MODULE(_client, m) {
       .def_property_readonly("latency_us", [](const Prediction& p) { return static_cast<double>(p.latency_ns) * 1e-3; })
       .def_property_readonly("queue_us", [](const Prediction& p) { return static_cast<double>(p.queue_ns) * 1e-3; })
       .def_property_readonly("compute_us", [](const Prediction& p) { return static_cast<double>(p.compute_ns) * 1e-3; })
+      .def_property_readonly("wire_us", [](const Prediction& p) { return static_cast<double>(p.wire_ns) * 1e-3; })
       .def_property_readonly("warming_up", &c::has<learn_rt::kWarmingUp>)
       .def_property_readonly("out_of_trained_range", &c::has<learn_rt::kOutOfTrainedRange>)
       .def_property_readonly("limited", &c::has<learn_rt::kLimited>)

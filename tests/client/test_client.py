@@ -53,7 +53,7 @@ def test_predict_gives_the_sessions_answers_to_the_bit(address: str, repository:
             np.testing.assert_array_equal(prediction.values, want[k])
             assert (prediction.sequence, prediction.flags) == (k, want_flags[k])
             assert prediction.warming_up == (k < client.spec.window - 1)
-            assert prediction.latency_us >= prediction.queue_us + prediction.compute_us > 0
+            assert prediction.latency_us >= prediction.queue_us + prediction.wire_us + prediction.compute_us > 0
         assert client.stats.answered == len(samples)
         assert client.stats.missed == 0
 
