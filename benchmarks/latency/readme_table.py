@@ -70,10 +70,12 @@ def _gate(gate: dict[str, Any]) -> str:
 def _beside(comparison: dict[str, Any]) -> str:
     reason = comparison["reason"][:1].upper() + comparison["reason"][1:]
     ours, theirs, ratio = comparison["latency_us"], comparison["baseline_us"], comparison["speedup"]
+    settle = comparison["settle_us"]
     return (
         f"- {comparison['model']}: {number(ours['p50'])} / {number(ours['p99'])} (p50 / p99), {comparison['against']}: "
         f"{number(theirs['p50'])} / {number(theirs['p99'])}, {ratio['p50']:.1f} times [{ratio['low']:.1f}, "
-        f"{ratio['high']:.1f}] by p50, turn by turn. {reason}."
+        f"{ratio['high']:.1f}] by p50, turn by turn. {reason}. Ours "
+        f"then settles for {number(settle['p50'])} / {number(settle['p99'])} before it takes the next sample."
     )
 
 

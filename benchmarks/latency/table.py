@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from learn_rt.benchmarks.latency import machine
-from learn_rt.benchmarks.latency.text import COLUMNS, NOTE, intervals, number, stages
+from learn_rt.benchmarks.latency.text import COLUMNS, NOTE, intervals, number, settling, stages
 
 if TYPE_CHECKING:
     from learn_rt.benchmarks.latency.baseline import Comparison
@@ -46,7 +46,7 @@ def show(console: Console, about: dict[str, Any], reports: Sequence[Report], com
         if r.verdict != "pass":
             console.print(f"  {r.verdict}: {r.reason}", highlight=False)
     for c in comparisons:
-        console.print(f"{c.against}: {c.reason}", highlight=False)
+        console.print(f"{c.against}: {c.reason}; {settling(c)}", highlight=False)
     pinned = f"; {reports[0].pinned}" if reports else ""
     console.print(f"{NOTE}{pinned}\n{machine.one_line(about)}", highlight=False)
 

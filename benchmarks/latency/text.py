@@ -47,6 +47,11 @@ def intervals(report: Report) -> str:
     return "; ".join(f"{j.percentile} {j.model}, more than empty by {j.added}" for j in report.judgements)
 
 
+def settling(comparison: Comparison) -> str:
+    """Return what ours still does once the answer is out: the rate is bounded by both, the latency by the answer."""
+    return f"ours then settles for {pair(comparison.ours.settle)} us (p50/p99) before it takes the next sample"
+
+
 def report_lines(reports: Sequence[Report]) -> list[str]:
     """Return a table of the raw figures [us]; for each gate a line on the stages and the verdict with its reason."""
     if not reports:
@@ -70,7 +75,7 @@ def comparison_lines(comparisons: Sequence[Comparison]) -> list[str]:
         width = max(len(c.model), len(c.against)) + 2
         found.append(_row(c.model, width, "ours", c.ours.latency.figures()))
         found.append(_row(c.against, width, "", c.baseline.latency.figures()))
-        found.append(f"{'':<{width}}x {c.speedup} by p50; {c.reason}")
+        found.append(f"{'':<{width}}x {c.speedup} by p50; {c.reason}; {settling(c)}")
     return found
 
 

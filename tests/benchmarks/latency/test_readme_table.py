@@ -18,6 +18,7 @@ def body() -> dict[str, Any]:
     gate = {"model": "printer", "transport": "unix", "mode": "paced", "verdict": "not judged", "pinning": "apart"}
     gate |= {"latency_us": FIGURES, "empty_us": FIGURES | {"p50": 1.0}, "hiccup_us": FIGURES | {"p50": 90.0}}
     beside = {"model": "printer", "against": "onnxruntime, step.onnx", "reason": "one ONNX step"}
+    beside |= {"settle_us": FIGURES | {"p50": 65.0}}
     beside |= {"latency_us": FIGURES, "baseline_us": FIGURES, "speedup": {"p50": 7.0, "low": 6.5, "high": 7.5}}
     machine = {"cpu": "A CPU", "cpus": 2, "kernel": "6.1", "virtual": True, "load": 0.1, "scheduler": "SCHED_OTHER"}
     return {"format": "learn_rt.latency/1", "machine": machine, "gates": [gate], "beside": [beside]}
@@ -35,6 +36,7 @@ def test_the_table_replaces_what_was_between_the_markers(tmp_path: Path) -> None
     figures = "1.23 | 56.8 | 901 | 3457 | 1200 | 1 / 56.8 | 90 / 56.8"
     assert f"| printer, Unix socket | at the control rate | {figures} | not judged |" in text
     assert "7.0 times [6.5, 7.5]" in text
+    assert "then settles for 65 / 56.8" in text
     assert "A CPU, virtual machine with 2 CPUs" in text
 
 
