@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "grpc_log.h"
@@ -56,7 +57,13 @@ Server::Server(std::shared_ptr<Repository> repository, const ServerOptions& opti
       inference_(repository_, gate_, options.version),
       health_({v1::Predictor::service_full_name(), inference::GRPCInferenceService::service_full_name()}) {
   std::vector<ListenAddress> addresses;
-  for (const std::string& text : options.listen) addresses.push_back(ListenAddress::parse(text));
+  for (const std::string& text : options.listen) {
+    addresses.push_back(ListenAddress::parse(text));
+    // gRPC would let the second Unix socket take the first one's place.
+    if (addresses.back().is_unix() && std::count(options.listen.begin(), options.listen.end(), text) > 1) {
+      throw std::invalid_argument("listen address " + text + " is given twice");
+    }
+  }
   if (addresses.empty()) throw std::invalid_argument("there is no address to listen on");
   tame_grpc_log();
   listen(addresses);

@@ -113,6 +113,7 @@ def test_a_broken_model_folder_is_named_with_the_cause(served: Any, tmp_path: Pa
     ("arguments", "cause"),
     [
         (("--listen", "shm:name"), "a listen address is unix:PATH or grpc://HOST:PORT, got 'shm:name'"),
+        (("--listen", "unix:/tmp/s", "--listen", "unix:/tmp/s"), "listen address unix:/tmp/s is given twice"),
         (("--model", "other"), "holds no model 'other'; it holds printer"),
         (("--model", "printer/7"), "holds no version '7'; it holds 1"),
         (("--pin", "4095"), "--pin 4095: "),
