@@ -103,7 +103,7 @@ def _train(kind: type[Task], config: RunConfig, folder: RunFolder, log: Console)
     _use_threads(config.threads)
     folder.write_config(plain(config))
     torch.manual_seed(config.seed)
-    task = kind(config, log.print)
+    task = kind(config, lambda text: log.print(text, soft_wrap=True))
     prepared = time.monotonic() - started
     provenance = {"config": plain(config), "seed": config.seed, "versions": _versions()}
     fitted = fit(task, config, folder, provenance)

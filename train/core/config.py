@@ -24,7 +24,7 @@ class LoopConfig:
     weight_decay: float = 1e-4
     warmup_steps: int = 50
     clip_norm: float = 1.0
-    patience: int = 0  # epochs without a better validation after which to stop; 0: never
+    patience: int = 3  # epochs without a noticeably better validation after which to stop; 0: never
 
 
 @dataclass

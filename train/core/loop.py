@@ -17,6 +17,8 @@ from learn_rt.train.core.progress import Progress
 from learn_rt.train.core.run_folder import RunFolder
 from learn_rt.train.core.system import Task
 
+NOTICEABLE = 0.005  # of the validation error: less does not count as better when deciding whether to stop
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -38,7 +40,8 @@ def fit(task: Task, config: RunConfig, folder: RunFolder, provenance: dict[str, 
     parameters = [p for p in task.objective.parameters() if p.requires_grad]
     adam = torch.optim.AdamW(parameters, lr=config.loop.lr, weight_decay=config.loop.weight_decay)
     objective, optimizer = fabric.setup(task.objective, adam)
-    state: dict[str, Any] = {"epoch": 0, "best": math.inf, "best_epoch": 0, "seconds": 0.0}
+    state: dict[str, Any] = {"epoch": 0, "seconds": 0.0}
+    state |= {"best": math.inf, "best_epoch": 0, "mark": math.inf, "mark_epoch": 0}
     if config.resume:
         kept = checkpoint.load(folder.last)
         if "resume" not in kept:
@@ -67,6 +70,8 @@ def fit(task: Task, config: RunConfig, folder: RunFolder, provenance: dict[str, 
             metrics = task.validate()
             state |= {"epoch": epoch + 1, "seconds": state["seconds"] + time.monotonic() - started}
             better = metrics["rmse_um"] < state["best"]
+            if metrics["rmse_um"] < state["mark"] * (1 - NOTICEABLE):
+                state |= {"mark": metrics["rmse_um"], "mark_epoch": epoch}
             if better:
                 state |= {"best": metrics["rmse_um"], "best_epoch": epoch}
             line = {"epoch": epoch, "loss": loss / task.n_batches(), **metrics, "lr": adam.param_groups[0]["lr"]}
@@ -100,7 +105,7 @@ def _contents(task: Task, config: RunConfig, provenance: dict[str, Any]) -> dict
 
 
 def _tired(state: dict[str, Any], patience: int) -> bool:
-    return patience > 0 and state["epoch"] - 1 - state["best_epoch"] >= patience and state["epoch"] > 0
+    return patience > 0 and state["epoch"] - 1 - state["mark_epoch"] >= patience
 
 
 def _rate(step: int, total: int, loop: LoopConfig) -> float:

@@ -49,4 +49,4 @@ class Progress:
     def say(self, epoch: int, line: dict[str, Any]) -> None:
         """Print an epoch's figures."""
         figures = "  ".join(f"{k} {v:.4g}" for k, v in line.items() if k not in ("epoch", "lr"))
-        self._bars.console.print(f"{self._what} {epoch + 1}/{self._n_epochs}  {figures}")
+        self._bars.console.print(f"{self._what} {epoch + 1}/{self._n_epochs}  {figures}", soft_wrap=True)

@@ -25,7 +25,6 @@ Array = NDArray[np.float64]
 # Of the offset itself, beside the error: an axis that stands has its offset forgotten, within half a second.
 LEAK = 1e-4
 STIFFNESSES = 129  # the controller is computed for so many, and the nearest taken: 0.5% apart
-STILL_MM = 1e-7
 FINE = 4  # steps of the command a tick in the simulator
 
 
@@ -59,25 +58,23 @@ def learn_offsets(
     base = np.zeros((*path.shape[:2], 2)) if base is None else base
     offsets, modelled = base.copy(), np.zeros_like(base)
     controllers = [_Controller.of(axis, plant, dt_s, effort) for axis in (machine.x, machine.y)]
-    rms_um = []
+    reach = [2e3 * plant.friction_scale * axis.friction_n / axis.stiffness_n_m for axis in (machine.x, machine.y)]
+    first, rms_um = base, []
     for round_ in range(rounds + 1):
         actual = simulate(machine, command, dt_s / FINE, plant, offset_xy=offsets, every=FINE, state=start.copy())
         error = actual - path[:, :, :2]
         rms_um.append(1e3 * math.sqrt(float((error**2).sum(-1).mean())))
+        first = error if round_ == 0 else first
         if round_ < rounds:
             for axis, controller in enumerate(controllers):
                 disturbance = error[:, :, axis] - modelled[:, :, axis]
                 if plant.dry_friction:
-                    # An axis that sticks where it shall stand has nothing to be moved: its offset goes back to zero.
-                    disturbance[_stands(path[:, :, axis]) & _stands(actual[:, :, axis])] = 0.0
+                    # Friction makes of the first print's error at most this much more or less. An axis that sticks
+                    # answers to no offset: without a bound, what it lacks would add up from round to round.
+                    disturbance = np.clip(disturbance, first[:, :, axis] - reach[axis], first[:, :, axis] + reach[axis])
                 change, modelled[:, :, axis] = controller.offsets(path[:, :, axis], disturbance)
                 offsets[:, :, axis] = base[:, :, axis] + change
     return Learned(offsets, error, tuple(rms_um))
-
-
-def _stands(position: Array) -> NDArray[np.bool_]:
-    """Return where positions (batch, n) [mm] do not change until the next tick."""
-    return np.abs(np.diff(position, append=position[:, -1:])) < STILL_MM
 
 
 def between(path: Array, dt_s: float, parts: int) -> Array:
