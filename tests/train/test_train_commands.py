@@ -1,0 +1,166 @@
+"""learn-train and learn-eval from end to end, on three small parts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from learn_rt.spec import Spec
+from learn_rt.train import cli
+from learn_rt.train.core import checkpoint, loop
+from learn_rt.train.core.checkpoint import load_servable
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+QUICK = [
+    *("system=printer", "target=offset", "threads=1", "answers=16", "targets.rounds=2"),
+    *("stretches.ticks=500", "stretches.train=12", "stretches.validation=2", "stretches.test=4"),
+    *("net.steps=24", "net.preview=12", "net.hidden_size=8", "net.front_size=8"),
+    *("loop.batch_size=16", "loop.epochs=3", "loop.patience=0", "split.test=[star]"),
+]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    files = [str(EXAMPLES / f"{name}.gcode") for name in ("cube", "letters", "star")]
+    cli.data(["printer", *files, "--out", str(folder), "--layers", "1"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("run") / "printer"
+    cli.train([*QUICK, f"data={data}", f"out={out}"])
+    return out
+
+
+def failed(capsys: pytest.CaptureFixture[str], command: Any, *argv: str) -> tuple[int, str]:
+    """Return exit code and the one line on stderr."""
+    with pytest.raises(SystemExit) as caught:
+        command(list(argv))
+    text = capsys.readouterr().err.strip().splitlines()
+    assert len(text) == 1, text
+    return int(caught.value.code or 0), text[0]
+
+
+def test_a_run_leaves_its_files_and_says_what_it_did(run: Path) -> None:
+    results = json.loads((run / "results.json").read_text())
+    assert results["train"]["windows"] == 12 * (500 - 60 - (150 + 12))
+    assert results["train"]["epochs"] == 3
+    assert results["split"]["test"] == ["star"]
+    planned, learned, filters, refined = results["targets_rms_um"]
+    assert learned < 0.2 * planned
+    assert filters < 0.5 * planned
+    assert refined < filters
+    assert results["accuracy"]["r2"] > 0.9
+    assert len((run / "metrics.jsonl").read_text().splitlines()) == 3
+    for name in ("config.yaml", "best.ckpt", "last.ckpt", "plots/learning.png"):
+        assert (run / name).stat().st_size > 100
+
+
+def test_the_checkpoint_serves_and_carries_its_provenance(run: Path) -> None:
+    module, spec, windows = load_servable(run / "best.ckpt")
+    assert windows.shape[1:] == (25, 5)
+    assert spec.provenance["split"] == {"train": ["cube"], "validation": ["letters"], "test": ["star"]} or (
+        spec.provenance["split"] == {"train": ["letters"], "validation": ["cube"], "test": ["star"]}
+    )
+    assert set(spec.provenance) >= {"config", "seed", "versions", "data_sha256", "metrics"}
+    assert spec.outputs[0].envelope is not None
+    answers = module(torch.from_numpy(windows))
+    assert float(answers.detach().abs().max()) < spec.outputs[0].envelope.value
+    for i, signal in enumerate(spec.inputs):
+        if signal.name == "z_ref":
+            continue
+        assert signal.range_valid is not None
+        assert signal.range_valid[0] <= windows[..., i].min() <= windows[..., i].max() <= signal.range_valid[1]
+
+
+def test_evaluation_finds_what_training_reported(run: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.evaluate([str(run / "best.ckpt"), "--data", str(data), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    said = json.loads((run / "results.json").read_text())["accuracy"]
+    assert found["rmse_um"] == pytest.approx(said["rmse_um"], rel=1e-5)
+    assert set(found["outputs"]) == {"offset_x", "offset_y"}
+
+
+def test_an_interrupted_run_resumes_to_the_same_bits(
+    run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saves: list[Path] = []
+
+    def save(path: Path, contents: dict[str, Any]) -> None:
+        if len([p for p in saves if p.name == "last.ckpt"]) == 1:
+            raise KeyboardInterrupt
+        saves.append(path)
+        original(path, contents)
+
+    original = checkpoint.save
+    out = tmp_path / "cut"
+    monkeypatch.setattr(loop.checkpoint, "save", save)
+    with pytest.raises(KeyboardInterrupt):
+        cli.train([*QUICK, f"data={data}", f"out={out}"])
+    monkeypatch.undo()
+    cli.train([*QUICK, f"data={data}", f"out={out}", "resume=true"])
+    whole, cut = checkpoint.load(run / "last.ckpt"), checkpoint.load(out / "last.ckpt")
+    for name, value in whole["model"].items():
+        assert torch.equal(value, cut["model"][name]), name
+    assert [json.loads(t)["epoch"] for t in (out / "metrics.jsonl").read_text().splitlines()] == [0, 1, 2]
+
+
+def test_the_same_seed_gives_the_same_spec_contract_and_another_geometry_another(run: Path) -> None:
+    spec = Spec.from_json(checkpoint.load(run / "best.ckpt")["spec"])
+    assert spec.window == 25
+    assert spec.preview == 12
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("loop.epocs=3", "epocs"),
+        ("lop.epochs=3", "lop"),
+        ("loop.epochs=many", "many"),
+        ("net=lstm9x9", "lstm9x9"),
+        ("net.preview=99", "net.preview must be"),
+        ("system=spaceship", "system=printer target=offset"),
+        ("--fast", "--fast"),
+    ],
+)
+def test_a_wrong_argument_is_one_line_and_exit_2(
+    argument: str, said: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["system=printer", "target=offset", f"data={data}", f"out={tmp_path / 'r'}", argument]
+    code, line = failed(capsys, cli.train, *argv)
+    assert code == 2
+    assert said in line
+    assert not (tmp_path / "r").exists()
+
+
+def test_missing_data_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, line = failed(capsys, cli.train, "system=printer", "target=offset", f"out={tmp_path / 'r'}")
+    assert (code, "data" in line) == (2, True)
+    code, line = failed(
+        capsys, cli.train, "system=printer", "target=offset", f"data={tmp_path}", f"out={tmp_path / 'r'}"
+    )
+    assert (code, str(tmp_path) in line) == (1, True)
+
+
+def test_a_finished_run_is_not_overwritten_unasked(run: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (run / "best.ckpt").read_bytes()
+    code, line = failed(capsys, cli.train, *QUICK, f"data={data}", f"out={run}")
+    assert code == 2
+    assert "overwrite=true" in line
+    assert (run / "best.ckpt").read_bytes() == before
+
+
+def test_a_damaged_checkpoint_is_one_line_and_exit_1(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = tmp_path / "damaged.ckpt"
+    damaged.write_bytes((run / "best.ckpt").read_bytes()[:-500])
+    code, line = failed(capsys, cli.evaluate, str(damaged))
+    assert code == 1
+    assert "damaged.ckpt" in line
