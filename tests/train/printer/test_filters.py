@@ -11,9 +11,9 @@ from learn_rt.train.printer.model import N_SIGNALS, OffsetNet, OffsetNetConfig
 SIZES = OffsetNetConfig(steps=6, preview=2, hidden_size=4, front_size=4)
 
 
-def paths() -> torch.Tensor:
+def paths(seed: int = 0) -> torch.Tensor:
     """Return jerky paths (30, 200, 5): speeds that jump, so that every tap of a filter shows."""
-    g = torch.Generator().manual_seed(0)
+    g = torch.Generator().manual_seed(seed)
     speed = torch.randn(30, 200, 2, generator=g) * 30
     place = 110 + torch.rand(30, 1, 2, generator=g) * 120 - 60 + speed.cumsum(1) * 0.002
     return torch.cat([place, torch.zeros(30, 200, 1), speed], -1)
@@ -50,8 +50,8 @@ def test_the_fit_finds_filters_that_change_with_place_and_direction() -> None:
     place = (data.x[..., :2] - SIZES.centre_mm) / SIZES.reach_mm
     fit_filters(fitted, data.signals, place, data.target, data.ends)
     # On paths that the fit never saw: weights need not be the same, where signals say the same.
-    other = made_by(truth, paths().flip(0, 1))
-    found = made_by(fitted, paths().flip(0, 1))
+    other = made_by(truth, paths(1))
+    found = made_by(fitted, paths(1))
     error = (other.target - found.target).square().mean().sqrt() / other.target.square().mean().sqrt()
     assert float(error) < 5e-3
 
