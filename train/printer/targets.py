@@ -158,7 +158,7 @@ def _riccati(a: Array, b: Array, q: Array, effort: float) -> Array:
     return h
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _control(which, disturbance, a, b, gain, weight):  # type: ignore[no-untyped-def]
     """Return (2, batch, n): offsets and modelled errors. Backwards what lies ahead, then forwards what to do."""
     batch, n = which.shape
