@@ -3,6 +3,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <string>
@@ -26,6 +27,18 @@ std::vector<float> make_samples(std::size_t n, std::size_t n_features) {
   return samples;
 }
 
+// Raw percentiles in microseconds; a mean would hide what a control loop feels.
+void report(benchmark::State& state, std::vector<double>& times) {
+  std::sort(times.begin(), times.end());
+  const auto at = [&times](double p) {
+    return 1e6 * times[static_cast<std::size_t>(p * static_cast<double>(times.size() - 1))];
+  };
+  state.counters["p50_us"] = at(0.5);
+  state.counters["p99_us"] = at(0.99);
+  state.counters["p999_us"] = at(0.999);
+  state.counters["max_us"] = at(1.0);
+}
+
 enum class Clocked { kStep, kSettle };
 
 void run(benchmark::State& state, const std::shared_ptr<const learn_rt::Model>& model, Clocked clocked) {
@@ -34,23 +47,29 @@ void run(benchmark::State& state, const std::shared_ptr<const learn_rt::Model>& 
   const auto samples = make_samples(n, n_features);
   std::vector<float> answer(session->n_outputs());
   std::size_t k = 0;
+  std::vector<double> times;
   for (auto _ : state) {
     const auto start = Clock::now();
     benchmark::DoNotOptimize(session->step(&samples[k++ % n * n_features], answer.data()));
     const auto answered = Clock::now();
     session->settle();
     const auto settled = Clock::now();
-    state.SetIterationTime(clocked == Clocked::kStep ? seconds(start, answered) : seconds(answered, settled));
+    times.push_back(clocked == Clocked::kStep ? seconds(start, answered) : seconds(answered, settled));
+    state.SetIterationTime(times.back());
   }
+  report(state, times);
 }
 
 // The floor: the same clock around nothing.
 void empty(benchmark::State& state) {
+  std::vector<double> times;
   for (auto _ : state) {
     const auto start = Clock::now();
     benchmark::ClobberMemory();
-    state.SetIterationTime(seconds(start, Clock::now()));
+    times.push_back(seconds(start, Clock::now()));
+    state.SetIterationTime(times.back());
   }
+  report(state, times);
 }
 
 }  // namespace

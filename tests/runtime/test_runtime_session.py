@@ -9,22 +9,27 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from runtime_models import Exported
 
 from learn_rt.runtime import Flag, load
-from learn_rt.spec import Spec
+from learn_rt.spec import Envelope, Spec
+
+
+def seal(folder: Path) -> Path:
+    """List a folder's files as they are now."""
+    files = sorted(p for p in folder.iterdir() if p.name != "SHA256SUMS")
+    sums = (f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in files)
+    (folder / "SHA256SUMS").write_text("".join(sums))
+    return folder
 
 
 def with_spec(exported: Exported, folder: Path, **changes: object) -> Path:
     """Return a copy of a version folder with another spec, its checksums made anew."""
     shutil.copytree(exported.folder, folder)
-    text = dataclasses.replace(exported.spec, **changes).to_json()
-    (folder / "spec.json").write_text(text)
-    lines = (folder / "SHA256SUMS").read_text().splitlines()
-    new = hashlib.sha256(text.encode()).hexdigest() + "  spec.json"
-    (folder / "SHA256SUMS").write_text("\n".join(new if s.endswith(" spec.json") else s for s in lines) + "\n")
-    return folder
+    (folder / "spec.json").write_text(dataclasses.replace(exported.spec, **changes).to_json())
+    return seal(folder)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -59,8 +64,6 @@ def test_ranges_refuse_and_flag(short: Exported, path: np.ndarray, tmp_path: Pat
 
 def test_every_answer_stays_inside_the_envelope_refusals_too(short: Exported, path: np.ndarray, tmp_path: Path) -> None:
     value, rate, second = 0.02, 0.5, 40.0
-    from learn_rt.spec import Envelope
-
     outputs = tuple(dataclasses.replace(s, envelope=Envelope(value, rate, second)) for s in short.spec.outputs)
     session = load(with_spec(short, tmp_path / "1", outputs=outputs)).session()
     samples = path[:3000].copy()
@@ -110,3 +113,32 @@ def test_shapes_and_types_are_checked_with_advice(short: Exported, path: np.ndar
 
 def test_the_spec_itself_is_read(short: Exported) -> None:
     assert isinstance(load(short.folder).spec, Spec)
+
+
+def test_auto_falls_back_and_says_why(short: Exported, path: np.ndarray, tmp_path: Path) -> None:
+    """An operator that the native engine lacks, but that changes nothing: where(true, y, y)."""
+    folder = Path(shutil.copytree(short.folder, tmp_path / "1"))
+    for name in ("model.onnx", "step.onnx"):
+        model = onnx.load(folder / name)
+        writer = next(n for n in model.graph.node if "y" in n.output)
+        writer.output[list(writer.output).index("y")] = "y.before"
+        model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(True), "always"))
+        model.graph.node.append(onnx.helper.make_node("Where", ["always", "y.before", "y.before"], ["y"]))
+        onnx.save(model, folder / name)
+    model = load(seal(folder))
+    assert model.backend == "onnxruntime"
+    assert model.choice == "onnxruntime; not native (step.onnx: the native engine lacks the operator Where)"
+    expected, _ = load(short.folder).session().run(path[:60])
+    np.testing.assert_allclose(model.session().run(path[:60])[0], expected, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("backend", ["native", "onnxruntime"])
+def test_without_a_step_graph_whole_windows_are_run(
+    backend: str, short: Exported, path: np.ndarray, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(short.folder, tmp_path / "1"))
+    (folder / "step.onnx").unlink()
+    answers, flags = load(seal(folder), backend).session().run(path[:60])
+    expected, expected_flags = load(short.folder).session().run(path[:60])
+    assert (flags == expected_flags).all()
+    np.testing.assert_allclose(answers, expected, atol=1e-5 * np.abs(expected).max())
