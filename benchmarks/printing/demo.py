@@ -10,22 +10,25 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 
 from learn_rt.benchmarks.latency import pinning
 from learn_rt.benchmarks.latency.serving import serving
-from learn_rt.benchmarks.printing.contest import contest
+from learn_rt.benchmarks.printing.contest import Contender, contest
 from learn_rt.benchmarks.printing.entrants import enter
 from learn_rt.benchmarks.printing.loop import Served
 from learn_rt.benchmarks.printing.pace import pace
 from learn_rt.benchmarks.printing.parts import choose_layers, read_part
 from learn_rt.benchmarks.printing.picture import draw
-from learn_rt.benchmarks.printing.report import ClosedLoop, Methods, Report
-from learn_rt.benchmarks.printing.show import PLANTS, show_latency, show_print
+from learn_rt.benchmarks.printing.report import Accuracy, ClosedLoop, Methods, Parity, Report, Train
+from learn_rt.benchmarks.printing.show import PLANTS, PLANTS_TOLD, show_latency, show_print
 from learn_rt.benchmarks.printing.stages import Failed, Stages
 from learn_rt.benchmarks.printing.workshop import Recipe, Workshop, unseen_of
 from learn_rt.spec import Spec
@@ -35,16 +38,18 @@ EXAMPLE = """examples:
   python -m learn_rt.benchmarks.printing.demo
   python -m learn_rt.benchmarks.printing.demo --gcode benchy.gcode --layers 30,120,200
 """
+T = TypeVar("T")
+RECIPES = {plant: Recipe(plant=plant) for plant in PLANTS}
 N_STAGES = 9
-PACED_S = 12.0  # of all transports together
+PACED_S = 9.0  # of all transports together
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the demo. Return 0 done, 1 failed; a usage error exits 2."""
     args = _parse(argv)
     try:
-        _run(args, Console(highlight=False))
-    except (Failed, ValueError, OSError, RuntimeError) as error:
+        _run(args, Console(highlight=False, emoji=False))
+    except (Failed, ValueError, OSError, RuntimeError, ImportError) as error:
         print(f"demo: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     return 0
@@ -68,6 +73,13 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, default=Path("build/demo"), help="default: %(default)s")
     parser.add_argument("--skip-bad", action="store_true", help="pass over lines of the G-code that cannot be read")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a key of learn-train's configuration; may repeat",
+    )
     parser.add_argument("--fresh", action="store_true", help="train anew, even if nothing changed")
     args = parser.parse_args(argv)
     args.gcode = args.gcode or args.parts / "bearing.gcode"
@@ -76,62 +88,40 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _run(args: argparse.Namespace, console: Console) -> None:
     start = time.perf_counter()
-    recipes = {plant: Recipe(plant=plant) for plant in PLANTS}
-    ours = recipes["nonlinear"]
-    part = read_part(args.gcode, load_machine(ours.machine), skip_bad=args.skip_bad)
+    part = read_part(args.gcode, load_machine(RECIPES["nonlinear"].machine), skip_bad=args.skip_bad)
     layers = choose_layers(part, args.layers)
-    stages = Stages(console, N_STAGES, args.out / "memory.json", args.out / "logs")
-    shop = Workshop(args.out, stages, args.parts, unseen_of(sorted(args.parts.glob("*.gcode")), args.gcode), args.fresh)
     printed_s = sum(part.seconds(layer) for layer in layers)
     printed = f"{part.name}, {len(layers)} of {len(part.layers)} layers, {printed_s:.0f} s of printing"
-    console.print(f"[bold]learn-rt[/bold]: {printed}; no model is trained on it\n")
+    console.print(f"[bold]learn-rt[/bold]: {printed}; no model is trained on it\n", soft_wrap=True)
+    stages = Stages(console, N_STAGES, args.out / "memory.json", args.out / "logs")
+    unseen = unseen_of(sorted(args.parts.glob("*.gcode")), args.gcode)
+    shop = Workshop(args.out, stages, args.parts, unseen, settings=args.set, fresh=args.fresh)
 
-    with stages.stage("simulate", f"{len(shop.parts)} parts, {shop.unseen} among them kept out of training") as notes:
-        data = shop.data(ours)
-        notes += ["reused"] if shop.reused else []
-    trained = {}
-    for plant, recipe in recipes.items():
-        with stages.stage(f"train {plant}", f"{recipe.name}: offsets with preview for the {plant} printer") as notes:
-            trained[plant] = shop.train(recipe)
-            t = trained[plant]
-            notes += [f"{t.windows:,} windows, {t.epochs} epochs", *(["reused"] if t.reused else [])]
-    with stages.stage("evaluate", f"on {shop.unseen}, which training never saw") as notes:
-        accuracy = shop.accuracy(ours)
-        notes.append(f"R² {accuracy.r2:.4f}, MAE {accuracy.mae_um:.2f} µm of offset")
-    with stages.stage("export", "ONNX, step graph, TorchScript, golden samples") as notes:
-        folders = {plant: shop.export(recipe) for plant, recipe in recipes.items()}
-        folder, parity = folders["nonlinear"]
-        notes.append(f"largest error {max(parity.onnx, parity.torchscript, parity.step):.1e} mm")
-
+    made = _make(shop, stages)
+    shown = f"layer {layers[len(layers) // 2]}"
     with ExitStack() as stack:
         with stages.stage("serve", f"learn-serve {shop.models}") as notes:
             sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="learn-demo-")))
             pins = pinning.apart()
             addresses = stack.enter_context(serving(shop.models, sockets / "learn.sock", pins.server))
             notes += addresses.values()
-        with stages.stage("tune", "ZV, MZV, EI, linear inverse and linear filter, on training parts"):
-            entered = {}
-            for plant, recipe in recipes.items():
-                spec = Spec.from_json((folders[plant][0] / "spec.json").read_text())
-                served = Served.at(addresses["grpc"], recipe.name)
-                entered[plant] = enter(recipe, spec, data, shop.parts, served)[0]
-        shown = f"layer {layers[len(layers) // 2]}"
-        with stages.stage("print", f"{printed}, two printers, seven methods") as notes:
+        served = {plant: Served.at(addresses["grpc"], recipe.name) for plant, recipe in RECIPES.items()}
+        with stages.stage("tune", "input shapers, linear inverse and linear filter, on training parts"):
+            entered = _each(lambda plant: _enter(plant, shop, made, served[plant]))
+        with stages.stage("print", "two printers, seven methods") as notes:
             outcome = contest(entered, (part.stretch(layer) for layer in layers), show=shown)
-            answers = sum(c.ours.flags["answers"] for c in entered.values())  # type: ignore[attr-defined]
-            notes.append(f"{answers:,} answers over gRPC")
-        with stages.stage("pace", f"one prediction at the control rate for {PACED_S:.0f} s") as notes:
+            notes.append(f"{sum(of.flags['answers'] for of in served.values()):,} answers over gRPC")
+        with stages.stage("pace", f"one prediction at the control rate, for {PACED_S:.0f} s") as notes:
             samples = part.stretch(layers[0]).samples
-            latency, hiccup = pace(folder, ours.name, addresses, samples, PACED_S)
+            latency, hiccup = pace(made.folders["nonlinear"], RECIPES["nonlinear"].name, addresses, samples, PACED_S)
             notes.append(f"p50 {latency.grpc.p50:.0f} µs over gRPC")
 
-    closed_loop = ClosedLoop(**{plant: Methods(**of) for plant, of in outcome.figures.items()})
     report = Report(
         source=str(args.gcode),
-        train=trained["nonlinear"],
-        accuracy=accuracy,
-        closed_loop=closed_loop,
-        parity=parity,
+        train=made.train["nonlinear"],
+        accuracy=made.accuracy,
+        closed_loop=ClosedLoop(**{plant: Methods(**of) for plant, of in outcome.figures.items()}),
+        parity=made.parity,
         latency_us=latency,
         hiccup_us=hiccup,
         seconds_total=round(time.perf_counter() - start, 2),
@@ -139,25 +129,67 @@ def _run(args: argparse.Namespace, console: Console) -> None:
             "layers": layers,
             "layers_of_part": len(part.layers),
             "printed_s": round(printed_s, 2),
-            "train_linear": trained["linear"].__dict__,
-            "constants": {plant: c.baselines.constants() for plant, c in entered.items()},
-            "flags": {plant: dict(c.ours.flags) for plant, c in entered.items()},  # type: ignore[attr-defined]
+            "kept_out_of_training": sorted({shop.unseen, part.name}),
+            "train_linear": asdict(made.train["linear"]),
+            "constants": {plant: contender.baselines.constants() for plant, contender in entered.items()},
+            "flags": {plant: dict(of.flags) for plant, of in served.items()},
             "pinning": str(pins),
             "stages_s": stages.seconds,
         },
     )
     report.write(args.out / "report.json")
     console.print()
-    show_print(console, closed_loop, f"{part.name}, {len(layers)} of {len(part.layers)} layers")
+    show_print(console, report.closed_loop)
     show_latency(console, report, str(pins))
     for plant in PLANTS:
         path = args.out / f"print-{plant}.png"
         by_method = {name: f.contour_rms_um for name, f in outcome.figures[plant].items()}
-        draw(outcome.shown[plant], by_method, f"{part.name}, {shown}, on the {plant} printer", path)
+        draw(outcome.shown[plant], by_method, f"{part.name}, {shown}: {PLANTS_TOLD[plant].lower()}", path)
         console.print(f"picture  {path}")
     console.print(
         f"models   {shop.models}\nreport   {args.out / 'report.json'}\n{time.perf_counter() - start:.0f} s in all"
     )
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was trained and exported; accuracy and parity are those of the non-linear printer's model."""
+
+    data: Path
+    train: dict[str, Train]
+    accuracy: Accuracy
+    folders: dict[str, Path]
+    parity: Parity
+
+
+def _make(shop: Workshop, stages: Stages) -> Made:
+    with stages.stage("simulate", f"{len(shop.parts)} parts, {shop.unseen} kept out of training") as notes:
+        data = shop.data(RECIPES["nonlinear"])
+        notes += ["reused"] if shop.reused else []
+    train = {}
+    for plant, recipe in RECIPES.items():
+        with stages.stage("train" if plant == "nonlinear" else "train too", f"{recipe.name}, {plant}") as notes:
+            t = train[plant] = shop.train(recipe)
+            notes += [f"{t.windows:,} windows", f"{t.epochs} epochs", *(["reused"] if t.reused else [])]
+    with stages.stage("evaluate", f"on {shop.unseen}, which training never saw") as notes:
+        accuracy = shop.accuracy(RECIPES["nonlinear"])
+        notes.append(f"R² {accuracy.r2:.4f}, MAE {accuracy.mae_um:.2f} µm of offset")
+    with stages.stage("export", "ONNX, step graph, TorchScript, golden samples") as notes:
+        exported = _each(lambda plant: shop.export(RECIPES[plant]))
+        parity = exported["nonlinear"][1]
+        notes.append(f"largest error {max(parity.onnx, parity.torchscript, parity.step):.1e} mm")
+    return Made(data, train, accuracy, {plant: folder for plant, (folder, _) in exported.items()}, parity)
+
+
+def _enter(plant: str, shop: Workshop, made: Made, served: Served) -> Contender:
+    spec = Spec.from_json((made.folders[plant] / "spec.json").read_text())
+    return enter(RECIPES[plant], spec, made.data, shop.parts, served)[0]
+
+
+def _each(work: Callable[[str], T]) -> dict[str, T]:
+    """Return the work done for each plant, side by side."""
+    with ThreadPoolExecutor(len(PLANTS)) as pool:
+        return dict(zip(PLANTS, pool.map(work, PLANTS), strict=True))
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def _zoom(axes: Axes, layer: Layer, planned_error: Array) -> None:
     """Draw the place where the uncorrected print goes most wrong, to scale."""
     at = int(np.argmax(np.where(layer.extruding, planned_error, -1.0)))
     near = slice(max(0, at - 150), at + 150)
-    half = max(3.5 * float(planned_error[at]), 0.1)
+    half = max(2.5 * float(planned_error[at]), 0.03)
     axes.plot(*layer.planned[near].T, color=INK, linewidth=5.0, alpha=0.16, label="the plan", solid_capstyle="round")
     for name, colour in ZOOMED.items():
         if name in layer.actual:
@@ -112,7 +112,9 @@ def _zoom(axes: Axes, layer: Layer, planned_error: Array) -> None:
     _plain(axes)
     axes.legend(loc="best", frameon=False, fontsize=9, labelcolor=INK, handlelength=1.4)
     axes.text(0.0, 1.035, "worst place", transform=axes.transAxes, size=13, color=INK, weight="bold")
-    axes.text(1.0, 1.035, f"to scale, {2 * half:.2f} mm wide", transform=axes.transAxes, size=13, color=INK, ha="right")
+    axes.text(
+        1.0, 1.035, f"to scale, {2e3 * half:.0f} µm wide", transform=axes.transAxes, size=13, color=INK, ha="right"
+    )
 
 
 def _frame(axes: Axes, drawn: Array) -> None:
@@ -136,8 +138,8 @@ def _segments(points: Array) -> Array:
 
 
 def _round_up(value: float, down: bool = False) -> float:
-    """Return the next of 1, 2, 5 times a power of ten above (or below) a value."""
+    """Return the next round number above (or below) a value."""
     power = 10.0 ** np.floor(np.log10(max(value, 1e-6)))
-    steps = np.array([1.0, 2.0, 5.0, 10.0]) * power
+    steps = np.array([1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0]) * power
     fits = steps[steps <= value * (1 + 1e-9)] if down else steps[steps >= value * (1 - 1e-9)]
     return float(fits.max() if down else fits.min())

@@ -7,6 +7,7 @@ import json
 import shlex
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ class Stages:
         self._n = n_stages
         self._memory = memory
         self._logs = logs
+        self._lock = threading.Lock()  # work may be done side by side
         self._done: dict[str, str] = json.loads(memory.read_text()) if memory.is_file() else {}
 
     @contextmanager
@@ -57,16 +59,18 @@ class Stages:
 
     def forget(self, work: str) -> None:
         """Forget that it was done, before it is done anew: what is cut off is not taken for done."""
-        self._remember({name: key for name, key in self._done.items() if name != work})
+        self._remember(work, None)
 
     def mark_done(self, work: str, key: str) -> None:
         """Remember it, across runs."""
-        self._remember(self._done | {work: key})
+        self._remember(work, key)
 
-    def _remember(self, done: dict[str, str]) -> None:
-        self._done = done
-        self._memory.parent.mkdir(parents=True, exist_ok=True)
-        self._memory.write_text(json.dumps(self._done, indent=2) + "\n")
+    def _remember(self, work: str, key: str | None) -> None:
+        with self._lock:
+            others = {name: of for name, of in self._done.items() if name != work}
+            self._done = others if key is None else others | {work: key}
+            self._memory.parent.mkdir(parents=True, exist_ok=True)
+            self._memory.write_text(json.dumps(self._done, indent=2) + "\n")
 
     def run(self, name: str, script: str, *arguments: str | Path) -> str:
         """Run one of the project's commands and return its standard output; what else it says goes to a log.

@@ -32,6 +32,11 @@ class Recipe:
         return "-".join(words)
 
     @property
+    def settings(self) -> list[str]:
+        """What is set of its training. What is linear is the filters' work: the net there gets little time."""
+        return ["loop.epochs=2", "stretches.train=96"] if self.plant == "linear" else []
+
+    @property
     def file_limits(self) -> bool:
         """Whether the limits in the G-code hold."""
         return self.machine == OWN_MACHINE
@@ -40,10 +45,12 @@ class Recipe:
 class Workshop:
     """Data, runs and models under `work`, from the parts of a folder; `unseen` is kept out of every training.
 
-    `fresh` does everything anew; `reused` names what was not.
+    `settings` are keys of learn-train's configuration; `fresh` does everything anew; `reused` names what was not.
     """
 
-    def __init__(self, work: Path, stages: Stages, parts: Path, unseen: str, fresh: bool) -> None:
+    def __init__(
+        self, work: Path, stages: Stages, parts: Path, unseen: str, *, settings: Sequence[str] = (), fresh: bool = False
+    ) -> None:
         self.models = work / "models"
         self.parts = sorted(parts.glob("*.gcode"))
         self.unseen = unseen
@@ -54,7 +61,9 @@ class Workshop:
         self._stages = stages
         self._fresh = fresh
         self._made: set[str] = set()  # in this run
-        self._trained_by = fingerprint([*sources("learn_rt.train"), *self.parts], [unseen])
+        self._settings = list(settings)
+        self._planned_by = fingerprint([*sources("learn_rt.train"), *self.parts])
+        self._trained_by = fingerprint([], [self._planned_by, unseen, *settings])
         self._exported_by = fingerprint(sources("learn_rt.export"))
 
     def data(self, recipe: Recipe) -> Path:
@@ -66,14 +75,14 @@ class Workshop:
             options = ["--machine", recipe.machine, "--limits", limits]
             self._run(f"data-{recipe.machine}", "learn-data", "printer", *self.parts, "--out", folder, *options)
 
-        self._once(f"data {recipe.machine}", self._trained_by, folder, make)
+        self._once(f"data {recipe.machine}", self._planned_by, folder, make)
         return folder
 
     def train(self, recipe: Recipe) -> Train:
         """Train the recipe's model; the unseen part is the split's test part."""
         data, run = self.data(recipe), self.run_folder(recipe)
         config = [f"data={data}", f"machine={recipe.machine}", f"plant={recipe.plant}", f"out={run}"]
-        config += [f"split.test=[{self.unseen}]"]
+        config += [f"split.test=[{self.unseen}]", *recipe.settings, *self._settings]
 
         def make() -> None:
             self._run(f"train-{recipe.name}", "learn-train", "system=printer", "target=offset", *config)
