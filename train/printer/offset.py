@@ -55,6 +55,7 @@ class TargetConfig:
 
     rounds: int = 4
     effort: float = 2e-3
+    refine_effort: float = 2e-2  # the same where targets are learned again from the filters' answers: gentler changes
 
 
 @dataclass
@@ -120,7 +121,7 @@ class OffsetTask(Task):
         fit_filters(module, self._train.signals, place, self._train.target, self._train.ends[::3])
         module.normalize(self._train.x.flatten(0, 1))
         self._train.apply_filters(module)
-        refine(self._train, path, machine, plant, config.net.dt_s, effort, rounds)
+        refine(self._train, path, machine, plant, config.net.dt_s, config.targets.refine_effort, rounds)
         self._validation = _learned(config, module, laid(self._split.validation, sizes.validation))
         self._test = _held_out(config, module, [p for name in self._split.test for p in parts[name].paths])
         for side, data in (("train", self._train), ("test", self._test)):
@@ -216,7 +217,7 @@ def _learned(config: OffsetConfig, module: OffsetNet, path: NDArray[np.float64])
     effort, rounds = config.targets.effort, config.targets.rounds
     data = learn_stretches(path, module, machine, plant, effort, rounds)
     data.apply_filters(module)
-    refine(data, path, machine, plant, config.net.dt_s, effort, rounds)
+    refine(data, path, machine, plant, config.net.dt_s, config.targets.refine_effort, rounds)
     return data
 
 
