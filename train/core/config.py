@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 class LoopConfig:
     """The optimizer and its schedule: AdamW, a linear warm-up, then half a cosine down to zero."""
 
-    epochs: int = 10
+    epochs: int = 8
     batch_size: int = 64
     lr: float = 3e-3
     weight_decay: float = 1e-4
