@@ -35,21 +35,10 @@ class Limits:
         return (-self.speed_mm_s, self.speed_mm_s)
 
 
-# What an offset may do to the motors, by machine. The rotor of a NEMA 17 motor on a 20-tooth pulley moves like 0.14 kg,
-# so a second difference of 40,000 mm/s^2 takes 6 N of the 60 N that it holds with; the speed is a fifth of the axis',
-# and the value is what a corner at full jerk takes where the belt is softest, and half as much again.
-ENVELOPES = {
-    "ender3v2": Envelope(value=0.4, rate=100.0, second=40_000.0),
-    "fast": Envelope(value=0.4, rate=100.0, second=60_000.0),
-}
-Z_MM = 250.0
-
-
 def limits_of(machine: Machine) -> Limits:
-    """Return the limits of a machine; one that is not shipped has the slower machine's envelope."""
-    envelope = ENVELOPES.get(machine.name, ENVELOPES["ender3v2"])
+    """Return the limits of a machine."""
     speed = max(machine.motion.speed_mm_s[:2])
-    return Limits(2 * machine.x.centre_mm, 2 * machine.y.centre_mm, Z_MM, speed, envelope)
+    return Limits(2 * machine.x.centre_mm, 2 * machine.y.centre_mm, machine.height_mm, speed, machine.offset)
 
 
 def offset_spec(

@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from learn_rt.jsonread import read_dataclass
+from learn_rt.spec import Envelope
 
 SHIPPED = Path(__file__).parent / "machines"
 
@@ -112,15 +113,18 @@ class Drive:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One printer."""
+    """One printer. `offset` is what an offset may do to the motors: value [mm], rate [mm/s], second [mm/s2]."""
 
     name: str
+    height_mm: float
     x: Axis
     y: Axis
     motion: Motion
     drive: Drive
+    offset: Envelope
 
     def __post_init__(self) -> None:
+        _within("height_mm", (self.height_mm,), 1, 1e5)
         if not self.name.replace("-", "").replace("_", "").isalnum():
             raise ValueError(f"name must be of letters, digits, - and _ (it goes into file names), got {self.name!r}")
 
