@@ -98,7 +98,7 @@ def _run(args: argparse.Namespace, console: Console) -> None:
     shop = Workshop(args.out, stages, args.parts, unseen, settings=args.set, fresh=args.fresh)
 
     made = _make(shop, stages)
-    shown = f"layer {layers[len(layers) // 2]}"
+    shown = f"layer {max(layers, key=part.seconds)}"
     with ExitStack() as stack:
         with stages.stage("serve", f"learn-serve {shop.models}") as notes:
             sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="learn-demo-")))
@@ -144,7 +144,7 @@ def _run(args: argparse.Namespace, console: Console) -> None:
     for plant in PLANTS:
         path = args.out / f"print-{plant}.png"
         by_method = {name: f.contour_rms_um for name, f in outcome.figures[plant].items()}
-        draw(outcome.shown[plant], by_method, f"{part.name}, {shown}: {PLANTS_TOLD[plant].lower()}", path)
+        draw(outcome.shown[plant], by_method, f"{part.name}, {shown}, on {PLANTS_TOLD[plant].lower()}", path)
         console.print(f"picture  {path}")
     console.print(
         f"models   {shop.models}\nreport   {args.out / 'report.json'}\n{time.perf_counter() - start:.0f} s in all"
