@@ -194,6 +194,12 @@ class Spec:
         for s in self.inputs:
             if s.feedback_of is not None and s.feedback_of not in outputs:
                 raise ValueError(f"input {s.name}: feedback_of names no output: {s.feedback_of!r}")
+        for s in self.outputs:
+            if s.envelope and s.envelope.second * self.dt_s * self.dt_s < 4 * _float32_spacing(s.envelope.value):
+                raise ValueError(
+                    f"output {s.name}: envelope.second of {s.envelope.second:g} allows less change a tick "
+                    f"of {self.dt_s:g} s than float32 can tell at {s.envelope.value:g}"
+                )
         if len({s.name for s in self.states}) != len(self.states):
             raise ValueError("states must have distinct names")
 
@@ -256,6 +262,11 @@ class Spec:
         if stated != spec.contract_hash:
             raise ValueError(f"spec: contract_hash is {stated}, but the contract's is {spec.contract_hash}")
         return spec
+
+
+def _float32_spacing(value: float) -> float:
+    """Return the distance between float32 numbers just below `value`'s next power of two."""
+    return math.ldexp(1.0, max(math.frexp(value)[1], -125) - 24)
 
 
 def _plain(value: Any) -> Any:
