@@ -178,6 +178,7 @@ def _make(shop: Workshop, stages: Stages) -> Made:
         exported = _each(lambda plant: shop.export(RECIPES[plant]))
         parity = exported["nonlinear"][1]
         notes.append(f"largest error {max(parity.onnx, parity.torchscript, parity.step):.1e} mm")
+        notes += ["reused"] if f"export {RECIPES['nonlinear'].name}" in shop.reused else []
     return Made(data, train, accuracy, {plant: folder for plant, (folder, _) in exported.items()}, parity)
 
 
