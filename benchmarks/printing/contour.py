@@ -39,9 +39,9 @@ class Tally:
 
         Raises: ValueError: nothing was extruded.
         """
-        in_time, contour = (np.concatenate(parts or [np.zeros(0)]) for parts in (self._in_time, self._contour))
-        if not len(contour):
+        if not sum(map(len, self._contour)):
             raise ValueError("the print must have extruding moves: nothing is extruded here")
+        in_time, contour = np.concatenate(self._in_time), np.concatenate(self._contour)
         return Figures(
             rms_um=1e3 * float(np.sqrt(np.mean(in_time**2, dtype=np.float64))),
             contour_rms_um=1e3 * float(np.sqrt(np.mean(contour**2, dtype=np.float64))),
@@ -66,7 +66,7 @@ def contour_vector(actual: Array, planned: Array, dt_s: float, near_s: float = N
     return _vectors(np.ascontiguousarray(actual), np.ascontiguousarray(planned), near)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _vectors(actual: Array, planned: Array, near: int) -> Array:
     n = len(actual)
     out = np.empty((n, 2))

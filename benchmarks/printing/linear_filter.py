@@ -25,7 +25,7 @@ class LinearFilter:
     steps: int
     preview: int
 
-    def offsets(self, samples: Array) -> Array:
+    def offsets(self, samples: NDArray[np.floating]) -> Array:
         """Return offsets (n, 2) [mm] for raw samples (n, 5), the path standing before its start and after its end."""
         windows = _windows(samples, self.steps, self.preview)
         parts = [windows[i : i + CHUNK].reshape(-1, len(self.weights)) for i in range(0, len(windows), CHUNK)]
@@ -49,10 +49,10 @@ def fit(paths: Iterable[tuple[Array, Array]], steps: int, preview: int, ridge: f
     # velocities [mm/s] and increments [mm] differ by the tick: each is shrunk by its own power
     power = np.diag(gram).reshape(steps, FEATURES).mean(0)
     gram[np.diag_indices(size)] += ridge * np.tile(power, steps)
-    return LinearFilter(np.linalg.solve(gram, moment), steps, preview)
+    return LinearFilter(np.asarray(np.linalg.solve(gram, moment), dtype=np.float64), steps, preview)
 
 
-def _windows(samples: Array, steps: int, preview: int) -> Array:
+def _windows(samples: NDArray[np.floating], steps: int, preview: int) -> Array:
     """Return a view (n, steps, 4) of the features around each tick, oldest first."""
     x = np.asarray(samples, dtype=np.float64)
     before, after = np.repeat(x[:1], steps - preview, 0), np.repeat(x[-1:], preview, 0)

@@ -66,7 +66,8 @@ def choose_layers(part: Part, wanted: str, seed: int = 42, budget_s: float = 90.
     Raises: ValueError: no such layer, or another text.
     """
     if wanted == "some":
-        chosen, total = [], 0.0
+        chosen: list[int] = []
+        total = 0.0
         for layer in np.random.default_rng(seed).permutation(part.layers).tolist():
             total += part.seconds(layer)
             if chosen and total > budget_s:

@@ -79,7 +79,7 @@ def draw(layer: Layer, contour_rms_um: Mapping[str, float], title: str, path: Pa
     )
     bar_axes = figure.add_axes((0.3, 0.052, 0.4, 0.018))
     bar = figure.colorbar(ScalarMappable(norm, ERROR), cax=bar_axes, orientation="horizontal", extend="max")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.ax.tick_params(color=INK, labelcolor=INK, length=3, labelsize=10)
     bar.ax.set_title("contour error [µm], the same scale everywhere", size=10, color=INK, pad=4)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,8 +90,10 @@ def _path(
     axes: Axes, shown: Array, sizes: Array, planned: Array, extruding: NDArray[np.bool_], norm: Normalize
 ) -> None:
     inside = extruding[:-1] & extruding[1:]
-    axes.add_collection(LineCollection(_segments(planned)[inside], colors=FAINT, linewidths=0.6, zorder=1))
-    lines = LineCollection(_segments(shown)[inside], cmap=ERROR, norm=norm, linewidths=1.3, zorder=2, capstyle="round")
+    axes.add_collection(LineCollection(list(_segments(planned)[inside]), colors=FAINT, linewidths=0.6, zorder=1))
+    lines = LineCollection(
+        list(_segments(shown)[inside]), cmap=ERROR, norm=norm, linewidths=1.3, zorder=2, capstyle="round"
+    )
     lines.set_array(1e3 * np.maximum(sizes[:-1], sizes[1:])[inside])
     axes.add_collection(lines)
 

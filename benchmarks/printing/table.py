@@ -19,6 +19,7 @@ from learn_rt.benchmarks.printing.entrants import enter
 from learn_rt.benchmarks.printing.loop import Served
 from learn_rt.benchmarks.printing.parts import choose_layers, read_part
 from learn_rt.benchmarks.printing.picture import TITLES
+from learn_rt.benchmarks.printing.show import micrometres
 from learn_rt.benchmarks.printing.stages import Failed, Stages
 from learn_rt.benchmarks.printing.variations import Case, run_case, winners
 from learn_rt.benchmarks.printing.workshop import ALWAYS_UNSEEN, Recipe, Workshop, unseen_of
@@ -30,6 +31,7 @@ EXAMPLE = """examples:
   learn-bench print
   learn-bench print --machine fast --plant nonlinear --json
 """
+WIDTH = 100  # what a row needs
 NAMES = TITLES | {"friction": "inverse and friction"}
 
 
@@ -48,8 +50,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.json:
         print(json.dumps(made))
     console = Console(highlight=False, quiet=args.json)
+    console.width = max(console.width, WIDTH)
     with (args.out / "print.txt").open("w", encoding="utf-8") as file:
-        for out in (console, Console(file=file, highlight=False, width=110)):
+        for out in (console, Console(file=file, highlight=False, width=WIDTH)):
             for recipe, case in cases:
                 _show(out, recipe, case)
     log.print(f"{args.out / 'print.txt'}, {args.out / 'print.json'}")
@@ -115,7 +118,7 @@ def _show(console: Console, recipe: Recipe, case: Case) -> None:
     best = winners(case)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
     table.add_column("µm, extruding", no_wrap=True, min_width=22)
-    for column in ("contour", "p99", "in time", "mistuned", "by", "re-tuned", "motor errors"):
+    for column in ("contour", "p99", "in time", "mistuned", "by", "re-tuned", "motors"):
         table.add_column(column, justify="left" if column == "by" else "right", no_wrap=True)
     for method, f in case.nominal.items():
         mistuned, retuned = case.worst(method), case.worst(method, retuned=True)
@@ -126,15 +129,17 @@ def _show(console: Console, recipe: Recipe, case: Case) -> None:
 
         table.add_row(
             NAMES[method],
-            mark(f"{f.contour_rms_um:.2f}", "as tuned"),
-            f"{f.contour_p99_um:.1f}",
-            f"{f.rms_um:.2f}",
-            mark(f"{mistuned[1]:.2f}", "worst mismatch"),
+            mark(micrometres(f.contour_rms_um), "as tuned"),
+            micrometres(f.contour_p99_um),
+            micrometres(f.rms_um),
+            mark(micrometres(mistuned[1]), "worst mismatch"),
             mistuned[0],
-            mark(f"{retuned[1]:.2f}", "worst mismatch, re-tuned") if retuned else "",
-            mark(f"{case.effects[method].contour_rms_um:.2f}", "motor effects"),
+            mark(micrometres(retuned[1]), "worst mismatch, re-tuned") if retuned else "",
+            mark(micrometres(case.effects[method].contour_rms_um), "motor errors"),
         )
-    console.print(f"[bold]{recipe.machine}, {recipe.plant}[/bold]: contour RMS where no other figure is named")
+    console.print(
+        f"[bold]{recipe.machine}, {recipe.plant}[/bold]: contour error, RMS, except p99 and the RMS error in time"
+    )
     console.print(table)
     for column, method in best.items():
         console.print(f" {column}: {NAMES[method]} is best", style="" if method == "ours" else "yellow")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from learn_rt.benchmarks.printing.baselines import tune
 from learn_rt.benchmarks.printing.contest import Contender, contest
@@ -13,11 +14,11 @@ from learn_rt.benchmarks.printing.report import METHODS
 from learn_rt.benchmarks.printing.shapers import SHAPERS
 
 EFFECTS_SEED = 7
-MISMATCH = {
-    "frequency x0.9": {"frequency_scale": 0.9},
-    "frequency x1.1": {"frequency_scale": 1.1},
-    "damping x0.5": {"damping_scale": 0.5},
-    "damping x2": {"damping_scale": 2.0},
+MISMATCH: dict[str, dict[str, Any]] = {
+    "frequency -10%": {"frequency_scale": 0.9},
+    "frequency +10%": {"frequency_scale": 1.1},
+    "damping half": {"damping_scale": 0.5},
+    "damping double": {"damping_scale": 2.0},
 }
 RETUNED = (*SHAPERS, "inverse", "friction")  # what an owner tunes again in minutes; a filter or a net is trained again
 ByMethod = dict[str, Figures]
@@ -81,5 +82,5 @@ def winners(case: Case) -> dict[str, str]:
         "as tuned": least({m: case.nominal[m].contour_rms_um for m in methods}),
         "worst mismatch": least(worst(False)),
         "worst mismatch, re-tuned": least(worst(True)),
-        "motor effects": least({m: case.effects[m].contour_rms_um for m in methods}),
+        "motor errors": least({m: case.effects[m].contour_rms_um for m in methods}),
     }

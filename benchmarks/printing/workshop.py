@@ -106,7 +106,7 @@ class Workshop:
         kept = self._work / "logs" / f"export-{recipe.name}.json"
 
         def make() -> None:
-            options = ["--format", "all", "--out", self.models, "--name", recipe.name, "--json"]
+            options = ["--format", "all", "--out", str(self.models), "--name", recipe.name, "--json"]
             said = self._run(f"export-{recipe.name}", "learn-export", self.checkpoint(recipe), *options)
             kept.write_text(said)
 

@@ -21,20 +21,20 @@ def make_case() -> Case:
     """Ours is best as tuned for; mistuned the shaper is; re-tuned the inverse is."""
     nominal = {"planned": um(30), "zv": um(5), "inverse": um(2), "ours": um(1)}
     mistuned = {"planned": um(31), "zv": um(6), "inverse": um(15), "ours": um(9)}
-    as_tuned = {name: mistuned if name == "damping x2" else nominal for name in MISMATCH}
+    as_tuned = {name: mistuned if name == "damping double" else nominal for name in MISMATCH}
     retuned = {name: {"zv": um(5), "inverse": um(2.5)} for name in MISMATCH}
     return Case(nominal, mistuned, as_tuned, retuned)
 
 
 def test_a_shaper_that_wins_is_said_to_win(capsys: pytest.CaptureFixture[str]) -> None:
     case = make_case()
-    assert case.worst("ours") == ("damping x2", 9)
+    assert case.worst("ours") == ("damping double", 9)
     assert case.worst("ours", retuned=True) is None
     assert winners(case) == {
         "as tuned": "ours",
         "worst mismatch": "zv",
         "worst mismatch, re-tuned": "inverse",
-        "motor effects": "zv",
+        "motor errors": "zv",
     }
     table._show(Console(width=120), Recipe(), case)
     said = capsys.readouterr().out
