@@ -90,7 +90,7 @@ $(VENV)/.requirements: pyproject.toml constraints.txt $(VENV)/.torch
 	@$(BIN)/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); \
 	  extras = p["project"]["optional-dependencies"]; \
 	  print(*p["build-system"]["requires"], *p["project"]["dependencies"], *(r for e in "$(EXTRAS)".split(",") for r in extras[e]), sep="\n")' \
-	  | grep -v '^torch' | $(PIP) install -c constraints.txt -r /dev/stdin
+	  | grep -v '^torch[<>=]' | $(PIP) install -c constraints.txt -r /dev/stdin
 	@touch $@
 
 $(VENV)/.installed: $(COMPILED) $(VENV)/.requirements | system-packages

@@ -11,6 +11,7 @@ from typing import Any
 from learn_rt.benchmarks.latency.cli import FORMAT
 from learn_rt.benchmarks.latency.machine import one_line
 from learn_rt.benchmarks.latency.text import number
+from learn_rt.benchmarks.readme import replace_between
 
 BEGIN, END = "<!-- latency: made by `make bench`, do not edit -->", "<!-- /latency -->"
 MODES = {"closed": "one after the other", "paced": "at the control rate", "cold": "at the control rate, caches cold"}
@@ -35,11 +36,7 @@ def replace(readme: str, table: str) -> str:
 
     Raises: ValueError: the markers are not there, once each and in order.
     """
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end) or BEGIN in rest or END in after:
-        raise ValueError(f"the README must hold {BEGIN} and after it {END}, once each")
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+    return replace_between(readme, BEGIN, END, table)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

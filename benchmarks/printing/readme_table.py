@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     source, readme = map(Path, arguments)
     try:
-        table = markdown(Report.read(source))
+        table = markdown(Report.from_json(source.read_text()))
         readme.write_text(replace_between(readme.read_text(), BEGIN, END, table))
     except (OSError, ValueError) as error:
         print(f"readme_table: {error}", file=sys.stderr)
