@@ -1,4 +1,4 @@
-"""The README's table of the demo's print: `python -m learn_rt.benchmarks.printing.readme_table report.json README.md`."""
+"""The README's table of a print: `python -m learn_rt.benchmarks.printing.readme_table report.json README.md`."""
 
 from __future__ import annotations
 
