@@ -31,7 +31,7 @@ EXAMPLE = """examples:
   learn-bench print
   learn-bench print --machine fast --plant nonlinear --json
 """
-WIDTH = 100  # what a row needs
+WIDTH = 104  # what a row needs
 NAMES = TITLES | {"friction": "inverse and friction"}
 
 
