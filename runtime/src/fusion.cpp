@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <utility>
 
 namespace learn_rt {
@@ -153,9 +154,12 @@ void drop_unused(Program& program) {
 
 Program fuse(Program program) {
   std::vector<Cell> cells;
+  std::set<std::size_t> taken;  // the instructions that write their c'
   const Matcher matcher(program);
   for (std::size_t i = 0; i < program.instructions.size(); ++i) {
-    if (const auto cell = matcher.cell(i)) cells.push_back(*cell);
+    const auto cell = matcher.cell(i);
+    // A second h' of the same c' stays as it is: one instruction writes one of them.
+    if (cell && taken.insert(cell->at_c).second) cells.push_back(*cell);
   }
   for (const Cell& cell : cells) {
     // Where c' was written everything that the cell reads is there.
