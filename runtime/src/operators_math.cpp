@@ -99,11 +99,15 @@ void reduce(NodeContext& node) {
 }
 
 // x [inner, inputs] times a constant matrix. A few outputs are summed in double.
-ValueId dense(NodeContext& node, ValueId x, const std::vector<float>& weights, std::size_t inputs, std::size_t outputs,
+ValueId dense(NodeContext& node, ValueId x, const Tensor& matrix, std::size_t inputs, std::size_t outputs,
               bool transposed, std::vector<float> bias, const Shape& shape) {
   constexpr std::size_t kThin = 4;
   if (inputs == 0 || outputs == 0) throw std::runtime_error("an empty matrix");
+  if (!matrix.is_float) throw std::runtime_error("whole numbers where floats are expected");
+  const std::vector<float>& weights = matrix.floats;
   const std::size_t inner = node.b.size(x) / inputs;
+  node.b.hold(outputs > kThin ? packed_size(inputs, outputs) : weights.size());
+  node.b.multiply(inner, inputs, outputs);
   if (outputs > kThin) {
     Panels panels = pack(weights.data(), inputs, outputs, transposed, bias.empty() ? nullptr : bias.data());
     return node.b.emit(std::make_shared<DenseOperation>(std::move(panels), inner), {x}, shape);
@@ -145,11 +149,12 @@ ValueId product(NodeContext& node, ValueId a, ValueId b) {
   count(shape);
   const auto uk = static_cast<std::size_t>(k), um = static_cast<std::size_t>(m), un = static_cast<std::size_t>(n);
   if (node.b.known(b) != nullptr && right.size() == 2)
-    return dense(node, a, node.b.known(b)->floats, uk, un, false, {}, shape);
+    return dense(node, a, *node.b.known(b), uk, un, false, {}, shape);
   const bool a_once = count(left_batch) == 1, b_once = count(right_batch) == 1;
   if ((!a_once && count(left_batch) != batch) || (!b_once && count(right_batch) != batch)) {
     throw std::runtime_error("batches that spread over each other are not supported");
   }
+  node.b.multiply(batch * um, uk, un);
   const MatMulOperation::Sizes sizes{batch, um, uk, un, a_once ? 0 : um * uk, b_once ? 0 : uk * un};
   return node.b.emit(std::make_shared<MatMulOperation>(sizes), {a, b}, shape);
 }
@@ -180,8 +185,8 @@ void gemm(NodeContext& node) {
   }
   ValueId y;
   if (const Tensor* weights = node.b.known(node.input(1))) {
-    y = dense(node, a, weights->floats, static_cast<std::size_t>(k), static_cast<std::size_t>(n), trans_b,
-              std::move(bias), shape);
+    y = dense(node, a, *weights, static_cast<std::size_t>(k), static_cast<std::size_t>(n), trans_b, std::move(bias),
+              shape);
   } else {
     y = product(node, a, trans_b ? transposed(node.b, node.input(1)) : node.input(1));
   }

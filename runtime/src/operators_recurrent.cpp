@@ -25,6 +25,8 @@ void lstm(NodeContext& node) {
     throw std::runtime_error("weights that do not fit hidden_size");
   }
   const auto n = static_cast<std::size_t>(hidden), sums = 4 * n;
+  node.b.hold(packed_size(static_cast<std::size_t>(inputs), sums) + packed_size(n, sums));
+  node.b.multiply(static_cast<std::size_t>(steps), sums, n + static_cast<std::size_t>(inputs));
   std::vector<float> bias(sums, 0.0F);
   if (node.has_input(3)) {
     if (node.shape(3) != Shape{1, 8 * hidden}) throw std::runtime_error("a bias that does not fit hidden_size");

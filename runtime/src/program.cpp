@@ -81,10 +81,25 @@ std::vector<std::size_t> broadcast_map(const Shape& from, const Shape& shape) {
   return map;
 }
 
+void ProgramBuilder::hold(std::size_t elements) {
+  if (elements > 8 * kMaxElements - total_) throw std::runtime_error("the graph needs too much memory");
+  total_ += elements;
+}
+
+void ProgramBuilder::multiply(std::size_t a, std::size_t b, std::size_t c) {
+  constexpr std::size_t kMost = std::size_t{1} << 32;  // a second of it: no model of a control loop
+  const std::size_t rest = kMost - products_;
+  if (a != 0 && b != 0 && c != 0 && (a > rest || b > rest / a || c > rest / a / b)) {
+    throw std::runtime_error("the graph needs more than 2^32 multiplications");
+  }
+  products_ += a * b * c;
+}
+
 ValueId ProgramBuilder::add_value(Value value) {
   value.size = count(value.shape);
-  total_ += value.size;
-  if (total_ > 8 * kMaxElements) throw std::runtime_error("the graph needs too much memory");
+  // An empty list of whole numbers has a meaning; [0, 2^60] would have loops over its other dimensions.
+  if (value.size == 0 && value.shape.size() > 1) throw std::runtime_error("an empty tensor");
+  hold(value.size);
   program_.values.push_back(std::move(value));
   return program_.values.size() - 1;
 }
@@ -103,6 +118,9 @@ void ProgramBuilder::add_output(const std::string& name, ValueId value) {
 
 ValueId ProgramBuilder::constant(Tensor tensor) {
   const Shape shape = tensor.shape;
+  if ((tensor.is_float ? tensor.floats.size() : tensor.ints.size()) != count(shape)) {
+    throw std::runtime_error("a constant without the elements of its shape");
+  }
   return add_value({shape, 0, std::make_shared<const Tensor>(std::move(tensor)), 0, 0});
 }
 
@@ -172,6 +190,7 @@ ValueId ProgramBuilder::gather(const std::vector<ValueId>& inputs, const Shape& 
       return add_value(std::move(value));
     }
   }
+  if (!all_known) hold(segments.size() * sizeof(CopyOperation::Segment) / sizeof(float));
   return emit(std::make_shared<CopyOperation>(std::move(segments)), inputs, shape);
 }
 

@@ -55,6 +55,11 @@ class ProgramBuilder {
   // Null when it is computed.
   const Tensor* known(ValueId id) const { return program_.values[id].constant.get(); }
 
+  // Counts elements that an operation keeps to itself, such as weights, and what one run of it multiplies: a small file
+  // must take neither much memory nor much time. Called before either is spent. Throws std::runtime_error.
+  void hold(std::size_t elements);
+  void multiply(std::size_t a, std::size_t b, std::size_t c);
+
   // The same elements under another shape.
   ValueId reshape(ValueId id, const Shape& shape);
   // Element i of the result is element from[i] of the inputs laid one after another. All of one element type.
@@ -74,7 +79,8 @@ class ProgramBuilder {
   ValueId integer_binary(Binary kind, const Tensor& a, const Tensor& b);
 
   Program program_;
-  std::size_t total_ = 0;  // elements held so far
+  std::size_t total_ = 0;     // elements held so far
+  std::size_t products_ = 0;  // multiplications of one run so far
 };
 
 // The shape that two shapes have in common. Throws std::runtime_error.

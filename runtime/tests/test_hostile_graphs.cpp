@@ -93,5 +93,94 @@ TEST(HostileGraph, NumbersThatLeadOutOfATensorAreRefused) {
   EXPECT_NE(refusal("Sin", {}), "");
 }
 
+// What lowering a graph of these nodes says; `write` adds initializers and nodes to it. Input x is [1, 4].
+template <class Write>
+std::string refusal_of(Write write) {
+  OnnxWriter writer;
+  writer.input("x", {-1, 4});
+  write(writer);
+  writer.output("y");
+  try {
+    lower(read_onnx(writer.model()), {{"x", {1, 4}}});
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(HostileGraph, WholeNumbersAsWeightsAreRefused) {
+  EXPECT_NE(refusal("MatMul", {{1, 2, 3, 4}}), "");
+  const auto matrix = [](OnnxWriter& w, std::int64_t columns) {
+    w.integers("numbers", std::vector<std::int64_t>(static_cast<std::size_t>(4 * columns), 1));
+    w.integers("shape", {4, columns});
+    w.node("Reshape", {"numbers", "shape"}, {"w"});
+  };
+  for (const char* op : {"MatMul", "Gemm"}) {
+    for (const std::int64_t columns : {1, 8}) {
+      EXPECT_NE(refusal_of([&](OnnxWriter& w) {
+                  matrix(w, columns);
+                  w.node(op, {"x", "w"}, {"y"});
+                }),
+                "")
+          << op << columns;
+    }
+  }
+}
+
+TEST(HostileGraph, AConstantWithoutItsTensorIsRefused) {
+  EXPECT_NE(refusal_of([](OnnxWriter& w) {
+              w.node("Constant", {}, {"c"}, {{"value", 0}});  // a number where a tensor must be
+              w.node("Add", {"x", "c"}, {"y"});
+            }),
+            "");
+}
+
+TEST(HostileGraph, NothingTimesAGreatDealIsRefusedAtOnce) {
+  for (const std::int64_t huge : {std::int64_t{1} << 24, std::int64_t{1} << 62}) {
+    const auto empty = [huge](OnnxWriter& w) {
+      w.integers("shape", {huge, 0});
+      w.node("ConstantOfShape", {"shape"}, {"c"});
+    };
+    EXPECT_NE(refusal_of([&](OnnxWriter& w) {
+                empty(w);
+                w.integers("zero", {0});
+                w.integers("end", {INT64_MAX});
+                w.node("Slice", {"c", "zero", "end", "zero"}, {"y"});
+              }),
+              "");
+    EXPECT_NE(refusal_of([&](OnnxWriter& w) {
+                empty(w);
+                w.node("Concat", std::vector<std::string>(1000, "c"), {"y"}, {{"axis", 1}});
+              }),
+              "");
+  }
+}
+
+TEST(HostileGraph, WeightsAreCountedEachTimeTheyArePacked) {
+  EXPECT_NE(refusal_of([](OnnxWriter& w) {
+              w.integers("shape", {2048, 2048});
+              w.integers("row", {1, 2048});
+              w.node("ConstantOfShape", {"shape"}, {"w"});  // 16 MiB from 60 bytes
+              w.integers("first", {0});
+              w.integers("second", {1});
+              w.node("Slice", {"x", "first", "second", "second"}, {"x0"});
+              w.node("Expand", {"x0", "row"}, {"h0"});
+              for (int k = 0; k < 1000; ++k) {
+                w.node("MatMul", {"h" + std::to_string(k), "w"}, {"h" + std::to_string(k + 1)});
+              }
+              w.node("Identity", {"h1000"}, {"y"});
+            }),
+            "");
+}
+
+TEST(HostileGraph, ProductsWithoutEndAreRefusedBeforeTheyAreComputed) {
+  EXPECT_NE(refusal_of([](OnnxWriter& w) {
+              w.integers("shape", {4096, 4096});
+              w.node("ConstantOfShape", {"shape"}, {"w"});
+              w.node("MatMul", {"w", "w"}, {"y"});
+            }),
+            "");
+}
+
 }  // namespace
 }  // namespace learn_rt

@@ -172,6 +172,11 @@ const DenseKernels& dense_kernels() {
   return table;
 }
 
+std::size_t packed_size(std::size_t inputs, std::size_t outputs) {
+  const std::size_t width = dense_kernels().width;
+  return (outputs + width - 1) / width * width * inputs;
+}
+
 Panels pack(const float* weights, std::size_t inputs, std::size_t outputs, bool transposed, const float* bias) {
   Panels panels;
   panels.inputs = inputs;

@@ -55,6 +55,9 @@ const ElementwiseKernels& elementwise_kernels();
 const DenseKernels& dense_kernels();
 const RecurrentKernels& recurrent_kernels();
 
+// Floats that pack() makes of a matrix: outputs are padded to whole panels.
+std::size_t packed_size(std::size_t inputs, std::size_t outputs);
+
 // `weights` is [inputs][outputs], or [outputs][inputs] when `transposed`; `bias` may be null.
 Panels pack(const float* weights, std::size_t inputs, std::size_t outputs, bool transposed, const float* bias);
 
