@@ -11,28 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-
-from learn_rt.export import export_servable
-from learn_rt.train.core.checkpoint import load_servable
-from learn_rt.train.printer.model import OffsetNetConfig
-from learn_rt.train.printer.untrained import write_untrained
-
-NET = OffsetNetConfig(steps=8, preview=3, front_size=8, hidden_size=8)
 
 
 @pytest.fixture(scope="session")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def repository(small_version: Path) -> Path:
     """A repository with the model `printer`, version 1."""
-    folder = tmp_path_factory.mktemp("client")
-    checkpoint = folder / "best.pt"
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # nets of eight cells lose by sharing the work
-    write_untrained(checkpoint, NET, n_windows=16)
-    module, spec, held_out = load_servable(checkpoint)
-    export_servable(module, spec, held_out, folder / "models", name="printer", formats=("onnx",))
-    torch.set_num_threads(threads)
-    return folder / "models"
+    return small_version.parent.parent
 
 
 @pytest.fixture(scope="session")

@@ -16,24 +16,15 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from learn_rt.export import export_servable
 from learn_rt.runtime import load
-from learn_rt.train.core.checkpoint import load_servable
-from learn_rt.train.printer.model import OffsetNetConfig
-from learn_rt.train.printer.untrained import write_untrained
-
-
-@pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("good")
-    config = OffsetNetConfig(steps=5, preview=2, front_size=4, hidden_size=4)
-    write_untrained(folder / "checkpoint.pt", config, n_windows=12)
-    return export_servable(*load_servable(folder / "checkpoint.pt"), folder / "models", formats=("onnx",))
 
 
 @pytest.fixture
-def folder(good: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(good, tmp_path / "1"))
+def folder(small_version: Path, tmp_path: Path) -> Path:
+    """A good version folder of ONNX files, to be spoilt; its window has 7 samples."""
+    copy = Path(shutil.copytree(small_version, tmp_path / "1", ignore=shutil.ignore_patterns("*.pt", "*.pt2")))
+    seal(copy)
+    return copy
 
 
 def seal(folder: Path) -> None:
@@ -99,7 +90,7 @@ def test_flipped_bits_end_in_an_error_or_the_golden_answers(folder: Path, name: 
 
 
 def save_graph(folder: Path, nodes: list[onnx.NodeProto], initializers: list[onnx.TensorProto] | None = None) -> None:
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 6, 5])
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 7, 5])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 2])
     graph = helper.make_graph(nodes, "g", [x], [y], initializers or [])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)])
@@ -176,13 +167,13 @@ F4 = "{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }"
     [
         (lambda: b"", "truncated"),
         (lambda: b"PK" * 50, "no zip directory"),
-        (lambda: compressed({"x": np.zeros((9, 6, 5), np.float32)}), "compressed"),
+        (lambda: compressed({"x": np.zeros((9, 7, 5), np.float32)}), "compressed"),
         (lambda: stored({"x.npy": npy(F4 % "1099511627776, 1024, 5")}), "larger than the file"),
         (lambda: stored({"x.npy": npy(F4 % ("9" * 30 + ","))}), "dimension is too large"),
         (lambda: stored({"x.npy": npy(F4.replace("<f4", "|O") % "3,")}), "expected '<f4' or '<f8' elements"),
         (lambda: stored({"x.npy": npy("{}")}), "lacks"),
         (lambda: stored({"../x.npy": npy(F4 % "0,"), "y.npy": npy(F4 % "0,")}), "must hold the arrays x and y"),
-        (lambda: stored({"x.npy": npy(F4 % "0, 6, 5"), "y.npy": npy(F4 % "0, 2")}), "must have shape"),
+        (lambda: stored({"x.npy": npy(F4 % "0, 7, 5"), "y.npy": npy(F4 % "0, 2")}), "must have shape"),
         (lambda: stored({f"{i}.npy": npy(F4 % "0,") for i in range(100)}), "more than 64 arrays"),
     ],
 )
@@ -212,9 +203,9 @@ def test_flipped_bits_of_the_golden_samples_never_crash(folder: Path) -> None:
     ("old", "new", "says"),
     [
         ('"kind": "window"', '"kind": "oracle"', "expected pointwise, window, stateful or rollout - at \\$.kind"),
-        ('"window": 6', '"window": 1e400', "not JSON"),
-        ('"window": 6', '"window": 99999999', "expected a whole number from 1 to 65536 - at \\$.window"),
-        ('"preview": 2', '"preview": 6', "\\$.preview"),
+        ('"window": 7', '"window": 1e400', "not JSON"),
+        ('"window": 7', '"window": 99999999', "expected a whole number from 1 to 65536 - at \\$.window"),
+        ('"preview": 2', '"preview": 7', "\\$.preview"),
         ('"dt_s": 0.002', '"dt_s": NaN', "not JSON"),
         ('"dt_s": 0.002', '"dt_s": 0.002, "dt_s": 0.002', "appears twice"),
         ('"dt_s": 0.002', '"dt_s": 0.002, "frame": 1', 'unknown key "frame" - at \\$'),

@@ -10,16 +10,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import numpy as np
 import pytest
-import torch
 
-from learn_rt.export import export_servable
-from learn_rt.train.core.checkpoint import load_servable
-from learn_rt.train.printer.model import OffsetNetConfig
-from learn_rt.train.printer.untrained import write_untrained
 from learn_rt.v1 import predictor_pb2 as pb
 from learn_rt.v1 import predictor_pb2_grpc as rpc
 
@@ -37,21 +33,18 @@ SETTINGS = frame(4, 0, 0, b"")
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+def server(
+    small: Any, small_version: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
     """A real server: its process, its Unix socket's path and its contract hash."""
-    folder = tmp_path_factory.mktemp("wire")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    write_untrained(folder / "best.pt", OffsetNetConfig(steps=4, preview=1, front_size=8, hidden_size=8), n_windows=8)
-    module, spec, held_out = load_servable(folder / "best.pt")
-    export_servable(module, spec, held_out, folder / "models", formats=("onnx",))
-    torch.set_num_threads(threads)
-    command = [sys.executable, "-m", "learn_rt.serve.cli", str(folder / "models"), "--listen", f"unix:{folder}/s"]
+    socket = tmp_path_factory.mktemp("wire") / "s"
+    repository = small_version.parent.parent
+    command = [sys.executable, "-m", "learn_rt.serve.cli", str(repository), "--listen", f"unix:{socket}"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert select.select([process.stdout], [], [], 60)[0], "not ready"
     assert process.stdout.readline().startswith("learn-serve: ready")
-    yield process, f"{folder}/s", spec.contract_hash
+    yield process, str(socket), small.spec.contract_hash
     process.terminate()
     _, logged = process.communicate(timeout=30)
     assert process.returncode == 0, logged

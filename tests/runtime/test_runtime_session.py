@@ -103,8 +103,8 @@ def test_shapes_and_types_are_checked_with_advice(short: Exported, path: np.ndar
         session.step(path[0, :4])
     with pytest.raises(ValueError, match=r"samples must have shape \(n, 5\), got \(5,\): pass one to step\(\)"):
         session.run(path[0])
-    with pytest.raises(ValueError, match=r"windows must have shape \(n, 12, 5\), got \(12, 5\)"):
-        model.infer(path[:12])
+    with pytest.raises(ValueError, match=r"windows must have shape \(n, 7, 5\), got \(7, 5\)"):
+        model.infer(path[:7])
     with pytest.raises(TypeError, match="a sample must be an array of numbers, got dtype"):
         session.step(np.array(["a"] * 5))
     answer, _ = session.step([float(v) for v in path[0]])

@@ -14,16 +14,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
-from learn_rt.export import export_servable
 from learn_rt.spec import Spec
-from learn_rt.train.core.checkpoint import load_servable
-from learn_rt.train.printer.model import OffsetNetConfig
-from learn_rt.train.printer.untrained import write_untrained
 
-NET = OffsetNetConfig(steps=6, preview=2, front_size=8, hidden_size=8)
 STARTS_WITHIN_S = 60.0  # on a machine that does much else
 
 
@@ -93,16 +87,10 @@ class Served:
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
-    """The model folder, exported once."""
-    folder = tmp_path_factory.mktemp("serve")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    write_untrained(folder / "best.pt", NET, n_windows=16)
-    module, spec, held_out = load_servable(folder / "best.pt")
-    version = export_servable(module, spec, held_out, folder / "models", name="printer", formats=("onnx",))
-    torch.set_num_threads(threads)
-    return Served(folder / "models", Spec.from_json((version / "spec.json").read_bytes()), held_out)
+def served(small: Any, small_version: Path) -> Served:
+    """The model folder that all tests share."""
+    repository = small_version.parent.parent
+    return Served(repository, Spec.from_json((small_version / "spec.json").read_bytes()), small.held_out)
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def test_infer_answers_as_model_onnx_does(client: triton.InferenceServerClient, 
     ("model", "inputs", "status", "cause"),
     [
         ("other", lambda w: [tensor(w)], "NOT_FOUND", "served: printer"),
-        ("printer", lambda w: [tensor(w[:, :-1])], "INVALID_ARGUMENT", "must have shape [batch, 7, 5], got [16, 6, 5]"),
+        ("printer", lambda w: [tensor(w[:, :-1])], "INVALID_ARGUMENT", "must have shape [batch, 7, 5], got [23, 6, 5]"),
         ("printer", lambda w: [tensor(w, "z")], "INVALID_ARGUMENT", "one input named 'x'"),
         ("printer", lambda w: [tensor(np.zeros((1025, 7, 5)))], "INVALID_ARGUMENT", "a batch of 1 to 1024, got 1025"),
     ],

@@ -25,8 +25,10 @@ def write_untrained(path: Path, net: OffsetNetConfig | None = None, seed: int = 
     samples = windows.reshape(-1, 5)
     with torch.no_grad():
         module.normalize(torch.from_numpy(samples))
-        module.target_std.fill_(0.02)  # mm
-        module.filters.weight.mul_(1e-3)  # mm per mm/s
+        # So that both are of the same size, and what is wrong in either is seen in the answer.
+        module.head.weight.mul_(10.0)
+        module.target_std.fill_(0.5)  # mm
+        module.filters.weight.mul_(3e-4)  # mm per mm/s
     limits = Limits(220.0, 220.0, 250.0, 500.0, Envelope(0.5, 50.0, 10_000.0))
     spec = offset_spec(module, limits, trained_ranges(samples), {"seed": seed, "trained": False})
     checkpoint.save(
