@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from learn_rt.export.pipeline import Row
     from learn_rt.spec import Spec
 
-EPILOG = "example: learn-export runs/printer/best.pt --format all --out models/"
+EPILOG = "example: learn-export runs/printer/best.ckpt --format all --out models/"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def data(argv: list[str] | None = None) -> None:
     """Run `learn-data SYSTEM ...`. Raises: SystemExit: 0 done, 1 failed, 2 usage."""
     argv = sys.argv[1:] if argv is None else argv
-    usage = "usage: learn-data printer FILE.gcode... --out DIR (learn-data printer --help says more)"
+    usage = (
+        "usage: learn-data printer FILE.gcode... --out DIR (learn-data printer --help says more)\n"
+        "example: learn-data printer examples/boat.gcode examples/star.gcode --out data/printer"
+    )
     if argv[:1] == ["printer"]:
-        from learn_rt.train.printer.data_cli import main
+        with _interruptible("learn-data"):
+            from learn_rt.train.printer.data_cli import main
 
-        main(argv[1:])
+            main(argv[1:])
     elif argv[:1] in (["-h"], ["--help"]):
         print(usage)
     else:
@@ -24,17 +30,29 @@ def data(argv: list[str] | None = None) -> None:
 def train(argv: list[str] | None = None) -> None:
     """Run `learn-train system=... target=... data=DIR`. Raises: SystemExit: 0 done, 1 failed, 2 usage."""
     _share_cores()
-    from learn_rt.train.core.commands import train_main
+    with _interruptible("learn-train"):
+        from learn_rt.train.core.commands import train_main
 
-    train_main(sys.argv[1:] if argv is None else argv)
+        train_main(sys.argv[1:] if argv is None else argv)
 
 
 def evaluate(argv: list[str] | None = None) -> None:
     """Run `learn-eval CKPT`. Raises: SystemExit: 0 done, 1 failed, 2 usage."""
     _share_cores()
-    from learn_rt.train.core.commands import evaluate_main
+    with _interruptible("learn-eval"):
+        from learn_rt.train.core.commands import evaluate_main
 
-    evaluate_main(sys.argv[1:] if argv is None else argv)
+        evaluate_main(sys.argv[1:] if argv is None else argv)
+
+
+@contextmanager
+def _interruptible(command: str) -> Iterator[None]:
+    """End with one line on Ctrl-C, while torch is imported too."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"{command}: interrupted", file=sys.stderr)
+        raise SystemExit(1) from None
 
 
 def _share_cores() -> None:

@@ -48,6 +48,10 @@ def _read(kind: Any, value: Any, path: str) -> Any:
         if len(value) != len(arguments):
             raise ValueError(f"expected {len(arguments)} elements at {path}, got {len(value)}")
         return tuple(_read(a, v, f"{path}[{i}]") for i, (a, v) in enumerate(zip(arguments, value, strict=True)))
+    if origin is list:
+        if not isinstance(value, list):
+            raise ValueError(f"expected an array at {path}, got {_kind(value)}")
+        return [_read(arguments[0], v, f"{path}[{i}]") for i, v in enumerate(value)]
     if origin is dict:
         if not isinstance(value, dict):
             raise ValueError(f"expected an object at {path}, got {_kind(value)}")

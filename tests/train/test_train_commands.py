@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from learn_rt.spec import Spec
 from learn_rt.train import cli
 from learn_rt.train.core import checkpoint, loop
 from learn_rt.train.core.checkpoint import load_servable
+from learn_rt.train.printer.parts import read_parts
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 QUICK = [
@@ -39,12 +41,12 @@ def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def failed(capsys: pytest.CaptureFixture[str], command: Any, *argv: str) -> tuple[int, str]:
-    """Return exit code and the one line on stderr."""
+    """Return exit code and the last line on stderr, which no traceback precedes."""
     with pytest.raises(SystemExit) as caught:
         command(list(argv))
     text = capsys.readouterr().err.strip().splitlines()
-    assert len(text) == 1, text
-    return int(caught.value.code or 0), text[0]
+    assert "Traceback" not in text[0], text
+    return int(caught.value.code or 0), text[-1]
 
 
 def test_a_run_leaves_its_files_and_says_what_it_did(run: Path) -> None:
@@ -88,7 +90,7 @@ def test_evaluation_finds_what_training_reported(run: Path, data: Path, capsys: 
 
 
 def test_an_interrupted_run_resumes_to_the_same_bits(
-    run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     saves: list[Path] = []
 
@@ -101,8 +103,7 @@ def test_an_interrupted_run_resumes_to_the_same_bits(
     original = checkpoint.save
     out = tmp_path / "cut"
     monkeypatch.setattr(loop.checkpoint, "save", save)
-    with pytest.raises(KeyboardInterrupt):
-        cli.train([*QUICK, f"data={data}", f"out={out}"])
+    assert failed(capsys, cli.train, *QUICK, f"data={data}", f"out={out}") == (1, "learn-train: interrupted")
     monkeypatch.undo()
     cli.train([*QUICK, f"data={data}", f"out={out}", "resume=true"])
     whole, cut = checkpoint.load(run / "last.ckpt"), checkpoint.load(out / "last.ckpt")
@@ -125,6 +126,15 @@ def test_the_same_seed_gives_the_same_spec_contract_and_another_geometry_another
         ("loop.epochs=many", "many"),
         ("net=lstm9x9", "lstm9x9"),
         ("net.preview=99", "net.preview must be"),
+        ("net.hidden_size=0", "net.hidden_size must be 1 to 2048, got 0"),
+        ("net.steps=1000000", "net.steps must be 2 to 4096"),
+        ("loop.batch_size=0", "loop.batch_size must be 1 to"),
+        ("loop.epochs=-1", "loop.epochs must be 0 to"),
+        ("loop.lr=nan", "loop.lr must be"),
+        ("stretches.test=0", "stretches.test must be 1 to"),
+        ("targets.rounds=0", "targets.rounds must be 1 to"),
+        ("seed=-1", "seed must be"),
+        ("threads=-1", "threads must be"),
         ("system=spaceship", "system=printer target=offset"),
         ("--fast", "--fast"),
     ],
@@ -146,6 +156,70 @@ def test_missing_data_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str
         capsys, cli.train, "system=printer", "target=offset", f"data={tmp_path}", f"out={tmp_path / 'r'}"
     )
     assert (code, str(tmp_path) in line) == (1, True)
+
+
+def test_the_configuration_is_shown_without_data(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.train(["system=printer", "target=offset", "loop.epochs=3", "--cfg"])
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["loop"]["epochs"] == 3
+    assert shown["data"] == "DIR"
+
+
+def test_a_folder_that_cannot_be_made_is_one_line_and_exit_1(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    code, line = failed(capsys, cli.train, *QUICK, f"data={data}", f"out={tmp_path / 'file' / 'r'}")
+    assert code == 1
+    assert str(tmp_path / "file") in line
+
+
+def test_overwriting_with_data_that_is_not_there_costs_nothing(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    code, _ = failed(capsys, cli.train, *QUICK, f"data={tmp_path}", f"out={run}", "overwrite=true")
+    assert code == 1
+    assert before == {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+
+
+def test_resuming_with_another_net_is_one_line_and_exit_1(
+    run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = Path(shutil.copytree(run, tmp_path / "r"))
+    argv = [*QUICK, f"data={data}", f"out={out}", "resume=true", "net.hidden_size=9"]
+    code, line = failed(capsys, cli.train, *argv)
+    assert code == 1
+    assert "of a run with another configuration" in line
+
+
+def test_a_checkpoint_finds_its_data_whatever_the_folder_is_called(
+    run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = tmp_path / "a, b=[ü] ${oc.env:HOME} \\'\""
+    there.symlink_to(data)
+    contents = checkpoint.load(run / "best.ckpt")
+    moved = contents | {"config": contents["config"] | {"data": str(there)}}
+    checkpoint.save(tmp_path / "best.ckpt", moved)
+    cli.evaluate([str(tmp_path / "best.ckpt"), "--json"])
+    cli.evaluate([str(run / "best.ckpt"), "--data", str(there), "--json"])
+    first, second = capsys.readouterr().out.splitlines()
+    assert json.loads(first) == json.loads(second)
+
+
+def test_a_checkpoint_that_was_not_trained_on_data_is_one_line_and_exit_1(
+    small: Any, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "give --data" in failed(capsys, cli.evaluate, str(small.checkpoint))[1]
+    code, line = failed(capsys, cli.evaluate, str(small.checkpoint), "--data", str(data))
+    assert code == 1
+    assert "names no held-out part" in line
+
+
+def test_a_part_that_was_never_finished_is_not_learned_from(data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data, tmp_path / "data")
+    shutil.copytree(data / "star", tmp_path / "data" / ".tmp-star-x")
+    assert set(read_parts(tmp_path / "data", "ender3v2", 0.002)) == {"cube", "letters", "star"}
 
 
 def test_a_finished_run_is_not_overwritten_unasked(run: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,17 +8,19 @@ import os
 import platform
 import sys
 import time
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from omegaconf import MISSING
 from rich.console import Console
 from rich.table import Table
 
 from learn_rt.train.core import checkpoint
-from learn_rt.train.core.config import RunConfig, choice, compose_config, plain
+from learn_rt.train.core.config import RunConfig, choice, compose_config, plain, restore_config
 from learn_rt.train.core.loop import fit, save_final
 from learn_rt.train.core.plots import plot_history
 from learn_rt.train.core.run_folder import RunFolder
@@ -43,6 +45,8 @@ def train_main(argv: list[str]) -> None:
     try:
         if unknown := flags - {"--json", "--cfg"}:
             raise ValueError(f"unknown option {min(unknown)}; there are --json, --cfg and --help")
+        if "--cfg" in flags and choice(overrides, "data") is None:
+            overrides.append("data=DIR")  # stands for it, as in the help
         task, config = _configured(overrides)
         if "--cfg" in flags:
             print(json.dumps(plain(config), indent=2))
@@ -50,6 +54,8 @@ def train_main(argv: list[str]) -> None:
         folder = RunFolder(Path(config.out), config.resume, config.overwrite)
     except ValueError as error:
         _fail("learn-train", error, 2)
+    except OSError as error:
+        _fail("learn-train", error, 1)
     log = Console(stderr=True, highlight=False)
     try:
         results = _train(task, config, folder, log)
@@ -76,8 +82,12 @@ def evaluate_main(argv: list[str]) -> None:
     given = parser.parse_args(argv)
     try:
         contents = checkpoint.load(given.checkpoint)
-        overrides = _overrides(contents["config"], contents["system"], contents["target"])
-        kind, config = _configured([*overrides, *([f"data={given.data}"] if given.data else [])])
+        kind = task_type(contents["system"], contents["target"])
+        config = restore_config(kind.config_type, contents["config"])
+        if given.data:
+            config = replace(config, data=str(given.data))
+        if config.data == MISSING:
+            raise ValueError(f"{given.checkpoint} does not say what data it was trained on: give --data")
         _use_threads(config.threads)
         module, spec, _ = checkpoint.load_servable(given.checkpoint)
         accuracy = kind.evaluate(config, module, spec.provenance)
@@ -101,9 +111,11 @@ def _configured(overrides: list[str]) -> tuple[type[Task], Any]:
 def _train(kind: type[Task], config: RunConfig, folder: RunFolder, log: Console) -> dict[str, Any]:
     started = time.monotonic()
     _use_threads(config.threads)
-    folder.write_config(plain(config))
     torch.manual_seed(config.seed)
     task = kind(config, lambda text: log.print(text, soft_wrap=True))
+    # Not before: what cannot be trained on must not cost the run that is there.
+    folder.start()
+    folder.write_config(plain(config))
     prepared = time.monotonic() - started
     provenance = {"config": plain(config), "seed": config.seed, "versions": _versions()}
     fitted = fit(task, config, folder, provenance)
@@ -120,24 +132,6 @@ def _train(kind: type[Task], config: RunConfig, folder: RunFolder, log: Console)
     folder.write_results(results)
     plot_history(folder.history(), folder.root / "plots" / "learning.png")
     return results
-
-
-def _overrides(config: dict[str, Any], system: str, target: str) -> list[str]:
-    """Return a checkpoint's plain configuration as overrides that give it again."""
-
-    def flat(values: dict[str, Any], path: str) -> list[str]:
-        made: list[str] = []
-        for key, value in values.items():
-            name = f"{path}{key}"
-            if isinstance(value, dict):
-                made += flat(value, f"{name}.")
-            else:
-                made.append(f"{name}={json.dumps(value)}")
-        return made
-
-    skipped = {"system", "target", "resume", "overwrite"}
-    rest = {k: v for k, v in config.items() if k not in skipped}
-    return [f"system={system}", f"target={target}", *flat(rest, "")]
 
 
 def _use_threads(threads: int) -> None:

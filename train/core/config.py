@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,18 +14,36 @@ from hydra.errors import HydraException
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from learn_rt.jsonread import read_dataclass
+
+
+def within(name: str, value: float, low: float, high: float = math.inf) -> None:
+    """Raise ValueError unless low <= value <= high, finite."""
+    if not (low <= value <= high and math.isfinite(value)):
+        bounds = f"{low:g} to {high:g}" if math.isfinite(high) else f"at least {low:g}"
+        raise ValueError(f"{name} must be {bounds}, got {value:g}")
+
 
 @dataclass
 class LoopConfig:
     """The optimizer and its schedule: AdamW, a linear warm-up, then half a cosine down to zero."""
 
-    epochs: int = 8
+    epochs: int = 6
     batch_size: int = 64
     lr: float = 3e-3
     weight_decay: float = 1e-4
     warmup_steps: int = 50
     clip_norm: float = 1.0
     patience: int = 3  # epochs without a noticeably better validation after which to stop; 0: never
+
+    def __post_init__(self) -> None:
+        within("loop.epochs", self.epochs, 0, 1e6)
+        within("loop.batch_size", self.batch_size, 1, 1e6)
+        within("loop.lr", self.lr, 1e-9, 10)
+        within("loop.weight_decay", self.weight_decay, 0, 10)
+        within("loop.warmup_steps", self.warmup_steps, 0)
+        within("loop.clip_norm", self.clip_norm, 1e-9)
+        within("loop.patience", self.patience, 0)
 
 
 @dataclass
@@ -42,6 +61,10 @@ class RunConfig:
     precision: str = "32-true"  # as Lightning Fabric names them
     threads: int = 0  # of the CPU; 0: all that the process may use
     loop: LoopConfig = field(default_factory=LoopConfig)
+
+    def __post_init__(self) -> None:
+        within("seed", self.seed, 0, 2**32 - 1)
+        within("threads", self.threads, 0, 4096)
 
 
 def compose_config(schema: type[RunConfig], groups: dict[str, dict[str, Any]], overrides: Sequence[str]) -> Any:
@@ -72,6 +95,14 @@ def plain(config: RunConfig) -> dict[str, Any]:
     made = OmegaConf.to_container(OmegaConf.structured(config), resolve=True, enum_to_str=True)
     assert isinstance(made, dict)
     return {str(key): value for key, value in made.items()}
+
+
+def restore_config(schema: type[RunConfig], values: Mapping[str, Any]) -> Any:
+    """Return an instance of `schema` from what `plain` gave. The values are taken as they are: nothing is interpolated.
+
+    Raises: ValueError: an unknown key, a wrong type or value.
+    """
+    return read_dataclass(schema, dict(values), "config")
 
 
 def choice(overrides: Sequence[str], key: str) -> str | None:

@@ -46,9 +46,12 @@ def fit(task: Task, config: RunConfig, folder: RunFolder, provenance: dict[str, 
         kept = checkpoint.load(folder.last)
         if "resume" not in kept:
             raise ValueError(f"{folder.last} has no optimizer state: nothing to resume")
-        task.module.load_state_dict(kept["model"])
-        adam.load_state_dict(kept["resume"]["optimizer"])
-        state = {key: kept["resume"][key] for key in state}
+        try:
+            task.module.load_state_dict(kept["model"])
+            adam.load_state_dict(kept["resume"]["optimizer"])
+            state = {key: kept["resume"][key] for key in state}
+        except (RuntimeError, ValueError, KeyError, TypeError):
+            raise ValueError(f"{folder.last} is of a run with another configuration: resume with its own") from None
     folder.history(before_epoch=state["epoch"])
     total = max(1, task.n_batches() * config.loop.epochs)
     with Progress("epoch", config.loop.epochs, task.n_batches()) as progress:

@@ -14,11 +14,11 @@ class RunFolder:
     """Paths and writers of a run; every file appears whole."""
 
     def __init__(self, root: Path, resume: bool, overwrite: bool) -> None:
-        """Make the folder.
+        """Make the folder; what it holds stays until `start`.
 
         Raises: ValueError: it holds a run already and neither resume nor overwrite is set, or there is none to resume.
         """
-        self.root = root
+        self.root, self._resume = root, resume
         self.best, self.last = root / "best.ckpt", root / "last.ckpt"
         self._metrics = root / "metrics.jsonl"
         if resume and not self.last.is_file():
@@ -26,8 +26,11 @@ class RunFolder:
         if self.last.exists() and not (resume or overwrite):
             raise ValueError(f"{root} holds a run already: set resume=true, overwrite=true or another out=")
         root.mkdir(parents=True, exist_ok=True)
-        if not resume:
-            for path in (self.best, self.last, self._metrics, root / "results.json"):
+
+    def start(self) -> None:
+        """Remove an earlier run, unless this one goes on from it."""
+        if not self._resume:
+            for path in (self.best, self.last, self._metrics, self.root / "results.json"):
                 path.unlink(missing_ok=True)
 
     def write_config(self, config: dict[str, Any]) -> None:

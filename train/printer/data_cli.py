@@ -107,6 +107,8 @@ def _options(given: argparse.Namespace) -> Options:
 def _folders(files: list[Path], out: Path) -> list[Path]:
     folders = [out / file.stem for file in files]
     for i, folder in enumerate(folders):
+        if files[i].stem.startswith("."):
+            raise ValueError(f"{files[i]}: a part is named as its file, which must not begin with a dot")
         if folder in folders[:i]:
             raise ValueError(f"two files are named {folder.name}: their parts would share a folder")
     return folders

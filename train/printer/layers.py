@@ -11,6 +11,7 @@ layers can be joined. Layer 0 is what comes before the first.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,6 +48,7 @@ UNITS = {
     "filament": "mm",
 }
 _HEADER = (b"MATLAB 7.3 MAT-file, written by learn-rt".ljust(124) + b"\x00\x02IM").ljust(512, b"\0")
+BOUNDS = {"layer_num": 2**31 - 1, "feature": 127}  # of what is kept in fewer bits; else 1e9 in any unit
 MAX_TICKS = 4_000_000  # of one layer: more than two hours at 500 Hz
 
 
@@ -191,16 +193,19 @@ def load_layers(folder: str | Path) -> list[Layer]:
 def _load(path: Path) -> Layer:
     try:
         with h5py.File(path, "r") as file:
-            group = file["simulation_data"]
-            column = {name: np.asarray(group[name], np.float64).ravel() for name in UNITS}
-            number, rate = (float(group["params"][name][0, 0]) for name in ("layer", "rate_hz"))
-            machine = "".join(map(chr, np.ravel(group["params"]["machine"])))
-    except (OSError, KeyError, TypeError, ValueError, IndexError) as error:
+            group = _group(file, "simulation_data")
+            column = {name: _numbers(group, name, MAX_TICKS) for name in UNITS}
+            params = _group(group, "params")
+            number, rate = (float(_numbers(params, name, 1)[0]) for name in ("layer", "rate_hz"))
+            machine = "".join(chr(int(code)) for code in _numbers(params, "machine", 256))
+    except (OSError, KeyError, OverflowError, RuntimeError, TypeError, ValueError, IndexError) as error:
         raise ValueError(f"{path}: not a layer of a simulated print ({error})") from None
     n = len(column["time"])
     for name, values in column.items():
-        if len(values) != n or not n or not np.isfinite(values).all():
+        if len(values) != n or not n or not (np.abs(values) <= BOUNDS.get(name, 1e9)).all():
             raise ValueError(f"{path}: simulation_data/{name} must hold {max(n, 1)} finite numbers, as time does")
+    if not (0 <= number < BOUNDS["layer_num"] and 0 < rate < 1e9):
+        raise ValueError(f"{path}: simulation_data/params must hold a layer's number and a rate, got {number}, {rate}")
     return Layer(
         number=int(number),
         machine=machine,
@@ -214,6 +219,27 @@ def _load(path: Path) -> Layer:
         layer=column["layer_num"].astype(np.int32),
         feature=column["feature"].astype(np.int8),
     )
+
+
+def _group(parent: h5py.Group, name: str) -> h5py.Group:
+    return _member(parent, name, h5py.Group)
+
+
+def _numbers(group: h5py.Group, name: str, most: int) -> Array:
+    """Return the numbers of a dataset, flat. What it claims to hold is bounded before memory is taken."""
+    data = _member(group, name, h5py.Dataset)
+    if data.dtype.kind not in "iuf" or data.size is None or data.external or data.is_virtual:
+        raise ValueError(f"{name} must hold plain numbers")
+    if data.size > most or math.prod(data.chunks or ()) > MAX_TICKS:
+        raise ValueError(f"{name} must hold at most {most:,} numbers, got {data.size}")
+    return np.asarray(data, np.float64).ravel()
+
+
+def _member(group: h5py.Group, name: str, kind: type) -> Any:
+    """Return what the file itself holds under a name: a link could lead to any file of the machine."""
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink) or not isinstance(group[name], kind):
+        raise ValueError(f"{name} must be a {kind.__name__.lower()} of this file")
+    return group[name]
 
 
 def join(layers: Sequence[Layer]) -> Layer:

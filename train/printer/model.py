@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from learn_rt.spec import Scope, State
+from learn_rt.train.core.config import within
 from learn_rt.train.core.servable import Servable
 
 X, Y, Z, VX, VY = range(5)  # a raw sample: position [mm] and velocity [mm/s] of the planned path
@@ -34,6 +35,15 @@ class OffsetNetConfig:
     gate_mm: float = 0.05
 
     def __post_init__(self) -> None:
+        # Also of what a checkpoint asks for, before memory is taken.
+        within("net.steps", self.steps, 2, 4096)
+        for name in ("front_size", "hidden_size"):
+            within(f"net.{name}", getattr(self, name), 1, 2048)
+        within("net.num_layers", self.num_layers, 1, 8)
+        within("net.degree", self.degree, 0, 8)
+        within("net.dropout", self.dropout, 0, 0.99)
+        for name in ("dt_s", "direction_mm_s", "reach_mm", "gate_mm"):
+            within(f"net.{name}", getattr(self, name), 1e-6, 1e6)
         if not 1 <= self.preview < self.steps:
             raise ValueError(f"net.preview must be at least 1 and below net.steps ({self.steps}), got {self.preview}")
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from learn_rt.spec import Spec
-from learn_rt.train.core.config import LoopConfig, RunConfig
+from learn_rt.train.core.config import LoopConfig, RunConfig, within
 from learn_rt.train.core.metrics import accuracy
 from learn_rt.train.core.split import split_parts
 from learn_rt.train.core.system import Say, Task
@@ -48,6 +48,11 @@ class StretchConfig:
     validation: int = 8
     test: int = 24
 
+    def __post_init__(self) -> None:
+        within("stretches.ticks", self.ticks, 2, 1e6)
+        for side in ("train", "validation", "test"):
+            within(f"stretches.{side}", getattr(self, side), 1, 1e6)
+
 
 @dataclass
 class TargetConfig:
@@ -56,6 +61,11 @@ class TargetConfig:
     rounds: int = 4
     effort: float = 2e-3
     refine_effort: float = 2e-2  # the same where targets are learned again from the filters' answers: gentler changes
+
+    def __post_init__(self) -> None:
+        within("targets.rounds", self.rounds, 1, 1000)
+        within("targets.effort", self.effort, 1e-9, 1e9)
+        within("targets.refine_effort", self.refine_effort, 1e-9, 1e9)
 
 
 @dataclass
@@ -69,6 +79,10 @@ class OffsetConfig(RunConfig):
     stretches: StretchConfig = field(default_factory=StretchConfig)
     targets: TargetConfig = field(default_factory=TargetConfig)
     net: OffsetNetConfig = field(default_factory=OffsetNetConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        within("answers", self.answers, 1, 1e6)
 
 
 class Objective(nn.Module):
@@ -145,7 +159,10 @@ class OffsetTask(Task):
         assert isinstance(module, OffsetNet)
         machine, _ = _simulator(config)
         parts = read_parts(Path(config.data), machine.name, config.net.dt_s)
-        names = provenance["split"]["test"]
+        split = provenance.get("split")
+        names = split.get("test") if isinstance(split, dict) else None
+        if not names or not isinstance(names, list):
+            raise ValueError("the checkpoint names no held-out part: it was not trained on data")
         if missing := sorted(set(names) - set(parts)):
             raise ValueError(f"{config.data}: the held-out part {', '.join(missing)} is not there")
         data = _held_out(config, module, [path for name in names for path in parts[name].paths])

@@ -30,7 +30,8 @@ def read_parts(folder: Path, machine: str, dt_s: float) -> dict[str, Part]:
 
     Raises: ValueError: none there, or one of another machine or rate; OSError: unreadable.
     """
-    folders = sorted({path.parent for path in folder.glob("*/layer*_*.mat")})
+    # Not hidden ones: a part that learn-data was still writing when it was killed is one.
+    folders = sorted({path.parent for path in folder.glob("[!.]*/layer*_*.mat")})
     if not folders:
         raise ValueError(f"{folder}: expected a folder a part with layer files (learn-data printer writes them)")
     return {path.name: _read(path, machine, dt_s) for path in folders}

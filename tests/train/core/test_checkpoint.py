@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,22 @@ def test_a_pickle_that_runs_code_is_refused_and_does_not_run(tmp_path: Path) -> 
     assert not (tmp_path / "ran").exists()
 
 
+def test_damaged_bytes_in_the_pickle_are_one_error(path: Path) -> None:
+    with zipfile.ZipFile(path) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    random = np.random.default_rng(1)
+    for _ in range(300):
+        with zipfile.ZipFile(path, "w") as file:
+            for name, data in members.items():
+                damaged = bytearray(data)
+                if name.endswith("data.pkl"):
+                    for at in random.integers(0, len(data), 3):
+                        damaged[at] = random.integers(256)
+                file.writestr(name, bytes(damaged))
+        with contextlib.suppress(ValueError):  # a name or a number may change without harm
+            checkpoint.load_servable(path)
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
@@ -65,7 +83,10 @@ def test_a_pickle_that_runs_code_is_refused_and_does_not_run(tmp_path: Path) -> 
         ("spec", "{}", "do not fit"),
         ("config", {"net": {"steps": 9, "preview": 2}}, "do not fit"),
         ("system", "spaceship", "no system=spaceship"),
-        ("held_out", torch.zeros(3, 7, 4), "held_out must be float32"),
+        ("config", {"net": {"hidden_size": 10**6}}, "net.hidden_size must be 1 to 2048"),
+        ("held_out", torch.zeros(1).expand(10**12, 7, 5), "held_out must be plain float32"),
+        ("held_out", torch.zeros(3, 7, 5).to_sparse(), "held_out must be plain float32"),
+        ("held_out", torch.zeros(3, 7, 4), "held_out must be plain float32"),
     ],
 )
 def test_parts_that_do_not_belong_together_are_an_error(path: Path, key: str, value: Any, message: str) -> None:

@@ -271,6 +271,17 @@ def test_a_part_is_replaced_only_when_asked(part, tmp_path, capsys):
     assert [p.name for p in (tmp_path / "data").iterdir()] == ["small"]
 
 
+@pytest.mark.parametrize("name", ["..gcode", "...gcode", ".hidden.gcode"])
+def test_a_file_whose_part_would_be_another_folder_is_refused(part, tmp_path, capsys, name):
+    (tmp_path / "out" / "kept").mkdir(parents=True)
+    (tmp_path / name).write_bytes(part.read_bytes())
+    with pytest.raises(SystemExit) as raised:
+        data(["printer", str(tmp_path / name), "--out", str(tmp_path / "out"), "--force"])
+    assert raised.value.code == 2
+    assert "must not begin with a dot" in capsys.readouterr().err
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["kept"]
+
+
 def test_two_files_of_one_name_and_missing_files_are_refused(part, tmp_path, capsys):
     assert run(part, part, "--out", tmp_path / "data") == 2
     assert run(tmp_path / "none.gcode", "--out", tmp_path / "data") == 1
