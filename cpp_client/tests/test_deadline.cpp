@@ -89,6 +89,19 @@ TEST(DeadlinePolicy, KeepsEverySequenceOfAnswersAndMissesInsideTheEnvelope) {
   }
 }
 
+// A server's first answer is as little to be trusted as any other.
+TEST(DeadlinePolicy, StandsInsideTheEnvelopeWhateverTheServerSays) {
+  DeadlinePolicy policy(reference_spec(), OnMiss::kHold);
+  const float outside[2] = {5.0F, 0.0F};
+  policy.stand_at(outside);
+  Prediction next = prediction_of(5.0F, 0.0F);
+  policy.answer(next);
+  EXPECT_LE(next.values[0], 1.0F);
+  policy.stand_at(outside);
+  policy.miss(next, nullptr);
+  EXPECT_LE(next.values[0], 1.0F);
+}
+
 TEST(DeadlinePolicy, SaysWhenTheEnvelopeChangedAValue) {
   DeadlinePolicy policy(reference_spec(), OnMiss::kHold);
   Prediction jump = prediction_of(1.0F, 1.0F);

@@ -26,10 +26,12 @@ double EnvelopeLimiter::finest_change(double value) noexcept { return 4.0 * spac
 
 EnvelopeLimiter::EnvelopeLimiter(const Envelope& envelope, double dt_s, double start) noexcept
     : value_(envelope.value),
-      speed_(envelope.rate * dt_s),
-      change_(envelope.second * dt_s * dt_s),
-      braking_(std::max(change_ - 2.0 * spacing(envelope.value), 0.5 * change_)),
-      last_(start) {}
+      // More than any step and any change of it inside the value's bound says nothing, and could overflow.
+      speed_(std::min(envelope.rate * dt_s, 2.0 * envelope.value)),
+      change_(std::min(envelope.second * dt_s * dt_s, 4.0 * envelope.value)),
+      braking_(std::max(change_ - 2.0 * spacing(envelope.value), 0.5 * change_)) {
+  reset(start);
+}
 
 // The longest step that leaves a way to stop within `room`. After a step s, stopping as hard as allowed takes the steps
 // s - b, s - 2b, ... down to 0: together (n + 1) s - b n (n + 1) / 2 with n = floor(s / b), which grows with s. So n is

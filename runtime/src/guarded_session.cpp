@@ -50,8 +50,7 @@ void GuardedSession::begin(const float* rest) LEARN_RT_REALTIME {
   taken_ = window_;
   std::copy(rest, rest + last_.size(), last_.begin());
   for (std::size_t i = 0; i < nominal_.size(); ++i) {
-    const double bound = limiters_[i].bound();
-    limiters_[i].reset(std::clamp(static_cast<double>(resting_[i]), -bound, bound));
+    limiters_[i].reset(resting_[i]);
   }
 }
 

@@ -146,6 +146,14 @@ Envelope read_envelope(const json& value, const std::string& path, double dt_s) 
   return envelope;
 }
 
+// The nominal value as it is answered: a float, inside the envelope.
+float answerable(const Signal& signal, const std::string& path) {
+  const auto nearest = static_cast<float>(signal.nominal);
+  if (!std::isfinite(nearest)) fail(path, "must fit a float");
+  const bool outside = signal.envelope && std::abs(static_cast<double>(nearest)) > signal.envelope->value;
+  return outside ? std::nextafter(nearest, 0.0F) : nearest;
+}
+
 Signal read_signal(const json& value, const std::string& path, double dt_s) {
   const Object object(value, path,
                       {"name", "unit", "shape", "range_valid", "range_trained", "history", "major", "order", "scale",
@@ -167,6 +175,7 @@ Signal read_signal(const json& value, const std::string& path, double dt_s) {
     signal.envelope = read_envelope(*envelope, object.path("envelope"), dt_s);
     if (std::abs(signal.nominal) > signal.envelope->value) fail(object.path("nominal"), "must be inside the envelope");
   }
+  signal.nominal = answerable(signal, object.path("nominal"));
   for (const char* key : {"major", "order", "feedback_of"}) {  // laid out by the caller; here only their type counts
     if (object.find(key) != nullptr) object.text(key);
   }

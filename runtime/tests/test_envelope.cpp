@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 
@@ -35,6 +36,49 @@ class Watch {
   Envelope envelope_;
   double last_ = 0.0, step_ = 0.0;
 };
+
+TEST(EnvelopeLimiter, NoRequestsLeadOutOfAnyEnvelopeThatIsAllowed) {
+  std::mt19937 random(8);
+  const auto power = [&random](double low, double high) {
+    return std::pow(10.0, std::uniform_real_distribution<double>(low, high)(random));
+  };
+  for (int k = 0; k < 3000; ++k) {
+    const double value = power(-6, 6), change = EnvelopeLimiter::finest_change(value) * power(0, 9);
+    const Envelope envelope{value, value * power(-10, 2) / kDt, change / (kDt * kDt)};
+    if (envelope.second * kDt * kDt < EnvelopeLimiter::finest_change(value)) continue;
+    EnvelopeLimiter limiter(envelope, kDt);
+    Watch watch(envelope);
+    for (int i = 0; i < 1000; ++i) {
+      const bool far = (i / (1 + k % 97)) % 2 == 0;
+      const double wanted = k % 3 == 0   ? (far ? 2.0 : -2.0) * value
+                            : k % 3 == 1 ? limiter.last() + (far ? 1 : -1) * change
+                                         : std::uniform_real_distribution<double>(-1.01, 1.01)(random) * value;
+      watch.see(limiter.next(static_cast<float>(wanted)));
+      if (::testing::Test::HasFatalFailure()) {
+        FAIL() << value << ' ' << envelope.rate << ' ' << envelope.second << " tick " << i;
+      }
+    }
+  }
+}
+
+// As if without bound: what no tick can reach must not turn into numbers that are none.
+TEST(EnvelopeLimiter, ABoundBeyondAllNumbersLeavesTheOthersStanding) {
+  for (const double dt_s : {0.002, 1.0, 1e3, 1e160}) {
+    EnvelopeLimiter limiter({0.5, 1e308, 1e308}, dt_s);
+    for (const float wanted : {3.0F, -3.0F, INFINITY, 0.25F}) {
+      EXPECT_EQ(limiter.next(wanted), std::clamp(wanted, -0.5F, 0.5F)) << dt_s;
+    }
+  }
+}
+
+TEST(EnvelopeLimiter, StandsInsideWhereverItIsPut) {
+  EnvelopeLimiter limiter({0.5, 1.0, 20.0}, kDt);
+  for (const double place : {7.0, -7.0, HUGE_VAL}) {
+    limiter.reset(place);
+    EXPECT_EQ(limiter.last(), std::clamp(place, -0.5, 0.5));
+    EXPECT_LE(std::abs(limiter.next(static_cast<float>(place))), 0.5);
+  }
+}
 
 TEST(EnvelopeLimiter, NoRequestsLeadOut) {
   std::mt19937 random(5);

@@ -21,9 +21,9 @@ class EnvelopeLimiter {
   // The smallest `second` dt^2 that the bounds can be kept with, for a value's bound.
   static double finest_change(double value) noexcept;
 
-  // Forgets the past: the output stands at `value`.
+  // Forgets the past: the output stands at `value`, or at the bound next to it; without a number, at 0.
   void reset(double value) LEARN_RT_REALTIME {
-    last_ = value;
+    last_ = std::isnan(value) ? 0.0 : std::clamp(value, -value_, value_);
     step_ = 0.0;
   }
 
@@ -32,15 +32,13 @@ class EnvelopeLimiter {
   float next(float wanted) LEARN_RT_REALTIME;
 
   double last() const LEARN_RT_REALTIME { return last_; }
-  // The bound of the value.
-  double bound() const LEARN_RT_REALTIME { return value_; }
 
  private:
   double furthest_step(double room) const LEARN_RT_REALTIME;
 
   double value_, speed_, change_;  // per tick
   double braking_;                 // change per tick that stopping is planned with
-  double last_;
+  double last_ = 0.0;
   double step_ = 0.0;  // last difference
 };
 

@@ -6,12 +6,12 @@ namespace learn_rt {
 
 // What is to be known about one answer. The values are on the wire.
 enum Flag : std::uint32_t {
-  kWarmingUp = 1U << 0,        // the window is not full: the answer is the nominal value
+  kWarmingUp = 1U << 0,          // the window is not full: the answer is the nominal value
   kOutOfTrainedRange = 1U << 1,  // a signal is outside what training saw
-  kLimited = 1U << 2,          // the envelope changed the answer
-  kRefused = 1U << 3,          // the sample was not finite or not physical: not taken; the session starts cold again
-  kLate = 1U << 4,             // client: the deadline passed, the answer is the policy's
-  kDisconnected = 1U << 5,     // client: no stream, the answer is the policy's
+  kLimited = 1U << 2,            // the envelope changed the answer
+  kRefused = 1U << 3,            // the sample was not finite or not physical: not taken; the session starts cold again
+  kLate = 1U << 4,               // client: the deadline passed, the answer is the policy's
+  kDisconnected = 1U << 5,       // client: no stream, the answer is the policy's
 };
 
 }  // namespace learn_rt

@@ -14,8 +14,8 @@ class Model {
  public:
   virtual ~Model() = default;
 
-  // Loads <model>/<version>/ and replays its golden samples. `backend` is native, onnxruntime, torchscript, or auto: the first
-  // of these that can run the model and passes. Throws std::runtime_error with the cause.
+  // Loads <model>/<version>/ and replays its golden samples. `backend` is native, onnxruntime, torchscript, or auto:
+  // the first of these that can run the model and passes. Throws std::runtime_error with the cause.
   static std::shared_ptr<const Model> load(const std::filesystem::path& version_folder,
                                            const std::string& backend = "auto");
 
@@ -28,7 +28,8 @@ class Model {
   // A session, warming up. The session keeps the model alive.
   virtual std::unique_ptr<Session> open() const = 0;
 
-  // Answers whole windows: [batch, window, n_features] -> [batch, n_outputs], as model.onnx does. No envelope, no ranges.
+  // Answers whole windows: [batch, window, n_features] -> [batch, n_outputs], as model.onnx does. No envelope, no
+  // ranges.
   virtual void infer(const float* windows, std::size_t batch, float* answers) const = 0;
 };
 

@@ -25,7 +25,7 @@ struct Signal {
   std::optional<std::pair<double, double>> range_trained;
   std::size_t history = 1;           // samples of it that one sample carries
   double scale = 1.0, offset = 0.0;  // value * scale + offset is in `unit`, as are the ranges
-  double nominal = 0.0;
+  double nominal = 0.0;              // a float's value
   std::optional<Envelope> envelope;
   std::size_t size() const noexcept;  // elements of `shape`
 };
