@@ -88,6 +88,11 @@ void partition(LanePlan& plan) {
       plan.early_shared.push_back(i);
     }
   }
+  for (const LanePlan::State& state : plan.states) {
+    if (!state.lane && !program.values[state.next].constant && of_lane[buffer(state.next)]) {
+      throw std::runtime_error("state " + state.name + " is of scope stream, but what it becomes is a lane's");
+    }
+  }
   for (const bool lane : of_lane) plan.rows.push_back(lane ? plan.lanes : 1);
 }
 
@@ -109,7 +114,7 @@ LanePlan LanePlan::make(const std::string& step_onnx, const Spec& spec) {
     const ValueId now = program.input("state." + state.name), next = program.output("state." + state.name + ".next");
     const std::size_t size = program.values[now].size;
     if (program.values[next].size != size) throw std::runtime_error("state " + state.name + " changes its shape");
-    plan.states.push_back({now, next, size, spec.kind == Kind::kWindow && state.scope == Scope::kLane});
+    plan.states.push_back({state.name, now, next, size, spec.kind == Kind::kWindow && state.scope == Scope::kLane});
   }
   own_next_states(program, plan.states);
   partition(plan);

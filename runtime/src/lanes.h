@@ -18,6 +18,7 @@ namespace learn_rt {
 // one lane for ever, and so everything is shared.
 struct LanePlan {
   struct State {
+    std::string name;
     ValueId now, next;
     std::size_t size;
     bool lane;

@@ -170,13 +170,17 @@ void SmallModel::write(const std::string& output_keys, const std::string& input_
   const auto signal = [](const std::string& name, const std::string& keys) {
     return R"({"name": ")" + name + R"(", "unit": "mm")" + keys + "}";
   };
+  const auto state = [this](const std::string& name, const std::string& shape) {
+    const bool shared = std::find(shared_.begin(), shared_.end(), name) != shared_.end();
+    return R"({"name": ")" + name + R"(", "shape": )" + shape + R"(, "scope": ")" + (shared ? "stream" : "lane") +
+           R"("})";
+  };
   const std::string spec =
       R"({"format": "learn_rt.spec/1", "contract_hash": ")" + std::string(64, 'a') +
       R"(", "name": "small", "kind": "window", "dt_s": 0.01, "window": 6, "preview": 2, "tolerance": 1e-6, "inputs": [)" +
       signal("a", input_keys) + ", " + signal("b", "") + ", " + signal("c", "") + R"(], "outputs": [)" +
-      signal("p", output_keys) + ", " + signal("q", "") +
-      R"(], "states": [{"name": "tail", "shape": [5, 3], "scope": "stream"}, {"name": "started", "shape": [1], "scope":
-      "lane"}, {"name": "h", "shape": [11], "scope": "lane"}, {"name": "c", "shape": [11], "scope": "lane"}]})";
+      signal("p", output_keys) + ", " + signal("q", "") + R"(], "states": [)" + state("tail", "[5, 3]") + ", " +
+      state("started", "[1]") + ", " + state("h", "[11]") + ", " + state("c", "[11]") + "]}";
   std::string sums;
   for (const auto& [name, bytes] :
        {std::pair{"spec.json", spec}, std::pair{"step.onnx", step_onnx()}, std::pair{"golden.npz", golden()}}) {

@@ -33,12 +33,19 @@ class SmallModel {
   // Writes the folder again with other keys in the outputs of its spec, such as an envelope.
   void write(const std::string& output_keys, const std::string& input_keys = "");
 
+  // Gives states, by name, the scope stream.
+  void share(const std::vector<std::string>& states) {
+    shared_ = states;
+    write("");
+  }
+
  private:
   std::string step_onnx() const;
   std::string golden() const;
 
   std::filesystem::path folder_;
   std::vector<float> wx_, wh_, b_, wy_, wt_;
+  std::vector<std::string> shared_{"tail"};
 };
 
 }  // namespace learn_rt::testing

@@ -34,6 +34,26 @@ TEST(Session, GivesTheExactWindowsAnswerAtEachStep) {
   }
 }
 
+TEST(Session, AStateOfTheWrongScopeIsNotRun) {
+  SmallModel model;
+  const auto refusal = [&model] {
+    try {
+      model.load();
+    } catch (const std::runtime_error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  model.share({"tail", "h"});
+  EXPECT_NE(refusal().find("state h is of scope stream, but what it becomes is a lane's"), std::string::npos)
+      << refusal();
+  // Right from a cold start, wrong for every later window.
+  model.share({"tail", "started", "h", "c"});
+  EXPECT_NE(refusal().find("after another window is off by"), std::string::npos) << refusal();
+  model.share({});  // a lane's own tail is as good
+  EXPECT_EQ(refusal(), "");
+}
+
 TEST(Session, TakesRestAsAFullWindow) {
   const SmallModel model;
   const auto session = model.load()->open();
@@ -82,6 +102,20 @@ TEST(Session, FlushTakesTheLastSampleAsStanding) {
     const auto expected = model.answer(&samples[(30 + p + 1 - kWindow) * kFeatures]);
     EXPECT_NEAR(last[p * kOutputs], expected[0], 1e-6);
     EXPECT_EQ(flags[p], 0U);
+  }
+}
+
+// 0.1 as a float is above 0.1.
+TEST(Session, TheNominalValueStandsInsideTheEnvelopeAsAFloatToo) {
+  SmallModel model;
+  for (const double sign : {1.0, -1.0}) {
+    model.write(R"(, "envelope": {"value": 0.1, "rate": 1.0, "second": 50.0}, "nominal": )" +
+                std::to_string(sign * 0.1));
+    const auto session = model.load()->open();
+    float y[kOutputs];
+    EXPECT_EQ(session->step(SmallModel::walk(1).data(), y), kWarmingUp);
+    EXPECT_LE(std::abs(static_cast<double>(y[0])), 0.1);
+    EXPECT_NEAR(y[0], sign * 0.1, 1e-8);
   }
 }
 
