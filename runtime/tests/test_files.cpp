@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <fstream>
 #include <iterator>
 
 #include "learn_rt/spec.h"
+#include "model_folder.h"
 #include "npz.h"
 #include "onnx_reader.h"
 #include "onnx_writer.h"
@@ -12,6 +14,28 @@
 
 namespace learn_rt {
 namespace {
+
+// A folder may list 64 files of 512 MiB: only those that are read here may stay in memory.
+TEST(ModelFolder, FilesThatAreNotOursAreCheckedOneByOne) {
+  const testing::SmallModel model;
+  const std::string zeros(std::size_t{8} << 20, '\0'), sum = sha256(zeros);
+  std::ofstream sums(model.folder() / "SHA256SUMS", std::ios::app);
+  for (const char* name : {"a", "b", "c", "d", "e", "model.pt"}) {
+    std::ofstream(model.folder() / name, std::ios::binary) << zeros;
+    sums << sum << "  " << name << '\n';
+  }
+  sums.close();
+  const auto most_kib = [] {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+  };
+  const long before = most_kib();
+  EXPECT_EQ(ModelFolder::read(model.folder()).spec.name, "small");
+  EXPECT_LT(most_kib() - before, 24 << 10);
+  std::ofstream(model.folder() / "e", std::ios::binary) << "other";
+  EXPECT_THROW(ModelFolder::read(model.folder()), std::runtime_error);
+}
 
 // FIPS 180-4's own examples, and the lengths around a block's end against each other.
 TEST(Sha256, GivesThePublishedDigests) {
@@ -82,6 +106,8 @@ TEST(Spec, NamesThePathOfWhatIsWrong) {
   EXPECT_EQ(parse_error(with(R"("dt_s")", R"("dt_ms")")), "spec.json: unknown key \"dt_ms\" - at $");
   EXPECT_EQ(parse_error(with("0.01", "-1")), "spec.json: must be above 0 - at $.dt_s");
   EXPECT_NE(parse_error(with("0.01", "0.01, \"dt_s\": 0.01")).find("appears twice"), std::string::npos);
+  EXPECT_EQ(parse_error(with(R"("unit": "m")", R"("unit": "m", "nominal": 1e39)")),
+            "spec.json: must fit a float - at $.inputs[0].nominal");
   EXPECT_NE(parse_error(std::string(1'000'000, '[')).find("nested deeper"), std::string::npos);
   EXPECT_NE(parse_error(std::string(5 << 20, ' ')).find("larger than"), std::string::npos);
 }
