@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 TORCH_INDEX ?=
 TORCH_VERSION := $(shell sed -n 's/^torch==//p' constraints.txt)
 TORCH ?= $(if $(shell command -v nvidia-smi),torch==$(TORCH_VERSION),torch==$(TORCH_VERSION)+cpu)
-EXTRAS := train,sim,table,wandb,export,serve,dev
+EXTRAS := train,sim,table,export,serve,dev
 
 SYSTEM_PACKAGES := build-essential cmake ninja-build libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc \
   libprotozero-dev nlohmann-json3-dev libhwy-dev libgtest-dev libbenchmark-dev
