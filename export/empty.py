@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from learn_rt.export.pipeline import export_servable
-from learn_rt.spec import Kind, Normalization, Spec, State
+from learn_rt.spec import Kind, Normalization, Spec
 from learn_rt.train.core.servable import Servable
 
 
@@ -23,18 +23,8 @@ class Empty(Servable):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, n_outputs) for (batch, window, n_features) or, pointwise, (batch, n_features)."""
-        return self._copy(x[:, -1] if self.window else x)
-
-    def states(self) -> tuple[State, ...]:
-        """Return none: an answer depends on the newest sample alone."""
-        return ()
-
-    def step(self, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        """Return (answer,) for one sample (batch, n_features)."""
-        return (self._copy(x),)
-
-    def _copy(self, x: Tensor) -> Tensor:
-        return F.pad(x[:, : self.n_copied], (0, self.n_zeros)) if self.n_zeros else x[:, : self.n_copied]
+        newest = (x[:, -1] if self.window else x)[:, : self.n_copied]
+        return F.pad(newest, (0, self.n_zeros)) if self.n_zeros else newest
 
 
 def export_empty(spec: Spec, out: str | Path, name: str) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from learn_rt.export import onnx_format, pt2_format, replay, torchscript
 from learn_rt.export.replay import Opened
-from learn_rt.spec import Kind, Spec
+from learn_rt.spec import Spec, State
 from learn_rt.train.core.servable import Servable
 
 
@@ -31,8 +31,8 @@ FORMATS: dict[str, tuple[Artifact, ...]] = {
 ALL = ("onnx", "torchscript")  # what `all` means: pt2 is asked for by name
 
 
-def artifacts(formats: Sequence[str], spec: Spec) -> list[Artifact]:
-    """Return the files to write for `formats`; a pointwise model is its own step.
+def artifacts(formats: Sequence[str], states: Sequence[State]) -> list[Artifact]:
+    """Return the files to write for `formats`; a model without states has no step of its own.
 
     Raises: ValueError: an unknown format, or none.
     """
@@ -40,4 +40,4 @@ def artifacts(formats: Sequence[str], spec: Spec) -> list[Artifact]:
     if unknown or not formats:
         raise ValueError(f"formats must be among {', '.join(FORMATS)}, got {list(formats)}")
     chosen = [a for f in dict.fromkeys(formats) for a in FORMATS[f]]
-    return [a for a in chosen if not (a is STEP and spec.kind is Kind.POINTWISE)]
+    return [a for a in chosen if states or a is not STEP]

@@ -86,12 +86,13 @@ def export(
         name: the spec's when not given.
         version: the next number when not given. If the version (or, when not given, the last) is this very export,
             formats that it lacks are added to it.
-        formats: among "onnx" (model.onnx, step.onnx), "torchscript" (model.pt), "pt2" (model.pt2).
+        formats: among "onnx" (model.onnx, and step.onnx where there are states), "torchscript" (model.pt) and "pt2"
+            (model.pt2).
         say: told what is being done.
     Raises: ParityError: a file exceeds the tolerance; ValueError: arguments, module and spec do not fit; OSError.
     """
     name = check_name(spec.name if name is None else name)
-    wanted = artifacts(formats, spec)
+    wanted = artifacts(formats, module.states())
     if version is not None:
         check_version(version)
     baked = bake(module)

@@ -16,6 +16,7 @@ from learn_rt.spec import Kind
 
 POINTWISE = "one answer against one answer: ONNX Runtime on model.onnx"
 HEADLINE = "one step against one step: ONNX Runtime on step.onnx, its states carried"
+WHOLE = "one window against one window: ONNX Runtime on model.onnx, the same work; the model has no states to carry"
 WINDOW = (
     "one step against a whole window: ONNX Runtime on model.onnx, which is what the same answer takes there; "
     "our steps keep the window's partial results, so this is another amount of work, not a faster kernel"
@@ -56,10 +57,12 @@ def compare(bench: Bench, name: str, seconds: float = 3.0) -> list[Comparison]:
     cpus = bench.pinning.control
     if subject.spec.kind is Kind.POINTWISE:
         return [_compare(subject, "onnxruntime, model.onnx", POINTWISE, _ort_pointwise(subject), seconds, cpus)]
+    stepped = (folder / "step.onnx").exists()
     found = []
-    if (folder / "step.onnx").exists():
+    if stepped:
         found.append(_compare(subject, "onnxruntime, step.onnx", HEADLINE, _ort_step(subject), seconds, cpus))
-    found.append(_compare(subject, "onnxruntime, model.onnx", WINDOW, _ort_window(subject), seconds, cpus))
+    reason = WINDOW if stepped else WHOLE
+    found.append(_compare(subject, "onnxruntime, model.onnx", reason, _ort_window(subject), seconds, cpus))
     return found
 
 

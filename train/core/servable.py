@@ -19,16 +19,19 @@ class Servable(nn.Module, ABC):
         A pointwise module takes (batch, n_features).
         """
 
-    @abstractmethod
     def states(self) -> tuple[State, ...]:
-        """Return the states that `step` carries, all zero at the start."""
+        """Return the states that `step` carries, all zero at the start.
 
-    @abstractmethod
+        None, as here, of a pointwise module, and of a window's that is run whole for each answer (convolutions).
+        """
+        return ()
+
     def step(self, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         """Return (answer, next state, ...) for one raw sample (batch, n_features).
 
-        `window` steps from zero states give `forward` on the window.
+        `window` steps from zero states give `forward` on the window. Only of a module with states.
         """
+        raise NotImplementedError(f"{type(self).__name__} has no states, so no step of its own")
 
     def rounding(self, x: Tensor) -> Tensor:
         """Return a bound (batch,) of what float32 sums may cost an answer's linear part, in the outputs' unit.

@@ -106,7 +106,9 @@ def test_one_command_prints_a_table_and_writes_the_json(
         ("inproc", "paced"),
         ("inproc", "cold"),
     ]
-    assert [c["against"] for c in body["beside"]] == ["onnxruntime, step.onnx", "onnxruntime, model.onnx"]
+    assert [(c["against"], c["reason"].partition(":")[0]) for c in body["beside"]] == [
+        ("onnxruntime, model.onnx", "one window against one window")  # the model has no states
+    ]
 
 
 @pytest.mark.parametrize(
