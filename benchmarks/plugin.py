@@ -120,10 +120,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     reports, comparisons = config.stash[REPORTS], config.stash[COMPARISONS]
     if not reports and not comparisons:
         return
-    from learn_rt.benchmarks.latency import text
+    from learn_rt.benchmarks.latency import table
 
     terminalreporter.section("latency gates")
-    for line in [*text.report_lines(reports), *text.comparison_lines(comparisons)]:
+    for line in table.lines([r.as_dict() for r in reports], [c.as_dict() for c in comparisons]):
         terminalreporter.write_line(line)
 
 

@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.json:
         print(json.dumps(body, indent=2, allow_nan=False))
     else:
-        table.show(Console(), about, reports, comparisons)
+        table.show(body)
         print(f"written to {path}", file=sys.stderr)
     raise SystemExit(0)
 

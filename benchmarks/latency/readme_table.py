@@ -10,25 +10,25 @@ from typing import Any
 
 from learn_rt.benchmarks.latency.cli import FORMAT
 from learn_rt.benchmarks.latency.machine import one_line
-from learn_rt.benchmarks.latency.text import number
+from learn_rt.benchmarks.latency.text import OVER, number
 from learn_rt.benchmarks.readme import replace_between
 
 BEGIN, END = "<!-- latency: made by `make bench`, do not edit -->", "<!-- /latency -->"
 MODES = {"closed": "one after the other", "paced": "at the control rate", "cold": "at the control rate, caches cold"}
-OVER = {"inproc": "in process", "unix": "Unix socket", "grpc": "TCP"}
 
 
 def markdown(body: dict[str, Any]) -> str:
-    """Return the table; figures in microseconds, as measured."""
+    """Return the table of the first model; figures in microseconds, as measured."""
+    model = body["gates"][0]["model"] if body["gates"] else ""
+    gates = [gate for gate in body["gates"] if gate["model"] == model]
+    beside = [comparison for comparison in body["beside"] if comparison["model"] == model]
     rows = [
         "| path | asked | p50 | p99 | p99.9 | max | n | without a model p50 / p99 | machine p50 / p99 | verdict |",
         "|---|---|---:|---:|---:|---:|---:|---:|---:|---|",
     ]
-    rows += [_gate(gate) for gate in body["gates"]]
-    beside = [_beside(comparison) for comparison in body["beside"]]
-    pinning = {gate["pinning"] for gate in body["gates"]}
-    notes = f"Microseconds, {'; '.join([one_line(body['machine']), *sorted(pinning)])}."
-    return "\n".join([*rows, "", notes, *(["", *beside] if beside else [])])
+    rows += [_gate(gate) for gate in gates]
+    notes = f"Microseconds, {'; '.join([one_line(body['machine']), *sorted({gate['pinning'] for gate in gates})])}."
+    return "\n".join([*rows, "", notes, *(["", *map(_beside, beside)] if beside else [])])
 
 
 def replace(readme: str, table: str) -> str:
@@ -60,20 +60,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _gate(gate: dict[str, Any]) -> str:
     figures = [number(gate["latency_us"][name]) for name in ("p50", "p99", "p999", "max", "n")]
     others = [f"{number(gate[key]['p50'])} / {number(gate[key]['p99'])}" for key in ("empty_us", "hiccup_us")]
-    cells = [f"{gate['model']}, {OVER[gate['transport']]}", MODES[gate["mode"]], *figures, *others, gate["verdict"]]
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join([OVER[gate['transport']], MODES[gate['mode']], *figures, *others, gate['verdict']])} |"
 
 
 def _beside(comparison: dict[str, Any]) -> str:
-    reason = comparison["reason"][:1].upper() + comparison["reason"][1:]
-    ours, theirs, ratio = comparison["latency_us"], comparison["baseline_us"], comparison["speedup"]
-    settle = comparison["settle_us"]
+    ours, theirs, settle = (_pair(comparison[key]) for key in ("latency_us", "baseline_us", "settle_us"))
+    ratio = comparison["speedup"]
     return (
-        f"- {comparison['model']}: {number(ours['p50'])} / {number(ours['p99'])} (p50 / p99), {comparison['against']}: "
-        f"{number(theirs['p50'])} / {number(theirs['p99'])}, {ratio['p50']:.1f} times [{ratio['low']:.1f}, "
-        f"{ratio['high']:.1f}] by p50, turn by turn. {reason}. Ours "
-        f"then settles for {number(settle['p50'])} / {number(settle['p99'])} before it takes the next sample."
+        f"- {comparison['reason'][:1].upper()}{comparison['reason'][1:]}: {theirs} (p50 / p99), ours {ours}, "
+        f"{ratio['p50']:.1f} times [{ratio['low']:.1f}, {ratio['high']:.1f}] as fast, turn by turn; "
+        f"ours then settles for {settle}."
     )
+
+
+def _pair(figures: dict[str, Any]) -> str:
+    return f"{number(figures['p50'])} / {number(figures['p99'])}"
 
 
 if __name__ == "__main__":

@@ -99,7 +99,9 @@ def test_one_command_prints_a_table_and_writes_the_json(
     with pytest.raises(SystemExit, match="0"):
         main(["latency", *arguments])
     said = capsys.readouterr().out
-    assert "latency of one prediction, microseconds" in said
+    assert "copy: one prediction" in said
+    assert max(map(len, said.splitlines())) <= 80, "an ordinary terminal"
+    assert "…" not in said
     body: dict[str, Any] = json.loads((tmp_path / "latency.json").read_text())
     assert [(g["transport"], g["mode"]) for g in body["gates"]] == [
         ("inproc", "closed"),

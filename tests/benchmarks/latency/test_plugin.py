@@ -82,11 +82,12 @@ def test_verdicts_become_pass_failure_and_skip_and_raw_figures_are_always_shown(
         [
             "*p50 * passes 1000; the model adds *",
             "*not judged: the machine is too late itself*",
-            "arm-inproc-closed *model *",
-            "arm-inproc-paced *model *",
-            "arm-inproc-cold *model *",
-            "*stages p50/p99: *",
-            "*hiccup *",
+            "arm: one prediction",
+            "in process, closed *pass*",
+            "in process, paced *fail*",
+            "in process, cold *not judged*",
+            "where the time goes, p50/p99",
+            "  machine *",
         ]
     )
 

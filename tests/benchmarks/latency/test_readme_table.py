@@ -21,7 +21,8 @@ def body() -> dict[str, Any]:
     beside |= {"settle_us": FIGURES | {"p50": 65.0}}
     beside |= {"latency_us": FIGURES, "baseline_us": FIGURES, "speedup": {"p50": 7.0, "low": 6.5, "high": 7.5}}
     machine = {"cpu": "A CPU", "cpus": 2, "kernel": "6.1", "virtual": True, "load": 0.1, "scheduler": "SCHED_OTHER"}
-    return {"format": "learn_rt.latency/1", "machine": machine, "gates": [gate], "beside": [beside]}
+    gates = [gate, gate | {"model": "other"}]
+    return {"format": "learn_rt.latency/1", "machine": machine, "gates": gates, "beside": [beside]}
 
 
 def test_the_table_replaces_what_was_between_the_markers(tmp_path: Path) -> None:
@@ -33,10 +34,11 @@ def test_the_table_replaces_what_was_between_the_markers(tmp_path: Path) -> None
     assert text.startswith(f"above\n{BEGIN}\n|")
     assert text.endswith(f"{END}\nbelow\n")
     assert "old" not in text
+    assert text.count("Unix socket") == 1, "the first model's alone"
     figures = "1.23 | 56.8 | 901 | 3457 | 1200 | 1 / 56.8 | 90 / 56.8"
-    assert f"| printer, Unix socket | at the control rate | {figures} | not judged |" in text
-    assert "7.0 times [6.5, 7.5]" in text
-    assert "then settles for 65 / 56.8" in text
+    assert f"| Unix socket | at the control rate | {figures} | not judged |" in text
+    assert "One ONNX step: 1.23 / 56.8 (p50 / p99), ours 1.23 / 56.8, 7.0 times [6.5, 7.5] as fast" in text
+    assert "ours then settles for 65 / 56.8" in text
     assert "A CPU, virtual machine with 2 CPUs" in text
 
 
