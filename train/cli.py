@@ -6,20 +6,27 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+
+from learn_rt.train.core.register import systems
 
 
 def data(argv: list[str] | None = None) -> None:
     """Run `learn-data SYSTEM ...`. Raises: SystemExit: 0 done, 1 failed, 2 usage."""
     argv = sys.argv[1:] if argv is None else argv
+    names = ", ".join(systems())
     usage = (
-        "usage: learn-data printer FILE.gcode... --out DIR (learn-data printer --help says more)\n"
+        f"usage: learn-data SYSTEM ... (one of {names}; learn-data SYSTEM --help says more)\n"
         "example: learn-data printer examples/boat.gcode examples/star.gcode --out data/printer"
     )
-    if argv[:1] == ["printer"]:
+    if argv[:1] and argv[0] in systems():
         with _interruptible("learn-data"):
-            from learn_rt.train.printer.data_cli import main
-
-            main(argv[1:])
+            try:
+                module = import_module(f"learn_rt.train.{argv[0]}.data_cli")
+            except ModuleNotFoundError as error:
+                print(f"learn-data: {argv[0]} needs {error.name}, which is not installed", file=sys.stderr)
+                raise SystemExit(1) from None
+            module.main(argv[1:])
     elif argv[:1] in (["-h"], ["--help"]):
         print(usage)
     else:

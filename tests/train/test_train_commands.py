@@ -135,7 +135,8 @@ def test_the_same_seed_gives_the_same_spec_contract_and_another_geometry_another
         ("targets.rounds=0", "targets.rounds must be 1 to"),
         ("seed=-1", "seed must be"),
         ("threads=-1", "threads must be"),
-        ("system=spaceship", "system=printer target=offset"),
+        ("system=spaceship", "there are printer, dynamics, gait"),
+        ("target=spaceship", "there are offset, error"),
         ("--fast", "--fast"),
     ],
 )

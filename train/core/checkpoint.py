@@ -65,7 +65,8 @@ def load(path: str | Path) -> dict[str, Any]:
 def load_servable(path: str | Path) -> tuple[Servable, Spec, np.ndarray]:
     """Return (module in eval mode on the CPU, spec, held-out raw windows).
 
-    The windows are (n, window, n_features) float32, or (n, n_features) of a pointwise model.
+    The windows are (n, window, n_features) float32, (n, n_features) of a pointwise model, and of a rollout as many rows
+    as window and horizon reach over: (n, window + horizon - 1, n_features).
     Raises: ValueError: as `load`, or weights, spec and configuration do not belong together; OSError: not readable.
     """
     contents = load(path)
@@ -76,12 +77,18 @@ def load_servable(path: str | Path) -> tuple[Servable, Spec, np.ndarray]:
     except (RuntimeError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: weights, spec and configuration do not fit ({_first_line(error)})") from None
     held_out = contents["held_out"]
-    shape = (spec.n_features,) if spec.kind is Kind.POINTWISE else (spec.window, spec.n_features)
+    shape = _raw_shape(spec)
     # Plain: a view of one number can claim any shape.
     plain = held_out.layout is torch.strided and held_out.is_contiguous()
     if not plain or held_out.dtype != torch.float32 or tuple(held_out.shape[1:]) != shape or not len(held_out):
         raise ValueError(f"{path}: held_out must be plain float32 (n, *{shape}), got {tuple(held_out.shape)}")
     return module.eval(), spec, held_out.detach().numpy()
+
+
+def _raw_shape(spec: Spec) -> tuple[int, ...]:
+    if spec.kind is Kind.POINTWISE:
+        return (spec.n_features,)
+    return (spec.window + max(0, spec.horizon - 1), spec.n_features)
 
 
 def _first_line(error: Exception) -> str:

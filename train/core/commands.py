@@ -17,21 +17,23 @@ import numpy as np
 import torch
 from omegaconf import MISSING
 from rich.console import Console
-from rich.table import Table
 
 from learn_rt.train.core import checkpoint
 from learn_rt.train.core.config import RunConfig, choice, compose_config, plain, restore_config
-from learn_rt.train.core.loop import fit, save_final
+from learn_rt.train.core.loop import Trainer
 from learn_rt.train.core.plots import plot_history
-from learn_rt.train.core.run_folder import RunFolder
-from learn_rt.train.core.system import MODULES, Task, task_type
+from learn_rt.train.core.register import systems, targets
+from learn_rt.train.core.report import print_accuracy
+from learn_rt.train.core.run_folder import RunFolder, replace_text
+from learn_rt.train.core.system import Task, task_type
 
-TRAIN_HELP = """usage: learn-train system=printer target=offset data=DIR [key=value ...] [--json]
+TRAIN_HELP = f"""usage: learn-train system=NAME [target=NAME] data=DIR [key=value ...] [--json]
 
-Train one target of a system on data that learn-data wrote. Every key of the configuration can be set; --cfg prints it.
+Train a system on data that learn-data wrote. Every key of the configuration can be set; --cfg prints it.
+Systems: {", ".join(systems())}.
 
 example:
-  learn-train system=printer target=offset data=data/printer machine=ender3v2 plant=nonlinear out=runs/printer
+  learn-train system=printer data=data/printer machine=ender3v2 plant=nonlinear out=runs/printer
 """
 
 
@@ -64,7 +66,7 @@ def train_main(argv: list[str]) -> None:
     if "--json" in flags:
         print(json.dumps(results))
     else:
-        _print_accuracy(results["accuracy"], f"held out: {', '.join(results['split']['test'])}")
+        print_accuracy(results["accuracy"], "held out")
         t = results["train"]
         print(f"{t['windows']:,} windows, {t['epochs']} epochs, {t['seconds']:.1f} s: {folder.best}")
 
@@ -78,6 +80,7 @@ def evaluate_main(argv: list[str]) -> None:
     )
     parser.add_argument("checkpoint", type=Path, metavar="CKPT")
     parser.add_argument("--data", type=Path, metavar="DIR", help="default: where the checkpoint's training found it")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write metrics.json and plots there")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     given = parser.parse_args(argv)
     try:
@@ -91,19 +94,28 @@ def evaluate_main(argv: list[str]) -> None:
         _use_threads(config.threads)
         module, spec, _ = checkpoint.load_servable(given.checkpoint)
         accuracy = kind.evaluate(config, module, spec.provenance)
+        if given.out:
+            given.out.mkdir(parents=True, exist_ok=True)
+            replace_text(given.out / "metrics.json", json.dumps(accuracy, indent=2) + "\n")
+            kind.plot(accuracy, given.out)
     except (ValueError, OSError) as error:
         _fail("learn-eval", error, 1)
     if given.json:
         print(json.dumps(accuracy))
     else:
-        _print_accuracy(accuracy, f"{given.checkpoint}, held out")
+        print_accuracy(accuracy, f"{given.checkpoint}, held out")
 
 
 def _configured(overrides: list[str]) -> tuple[type[Task], Any]:
-    system, target = choice(overrides, "system"), choice(overrides, "target")
-    if system is None or target is None:
-        known = ", ".join(f"system={s} target={t}" for s, t in MODULES)
-        raise ValueError(f"give system= and target=; known: {known}")
+    system = choice(overrides, "system")
+    if system is None:
+        raise ValueError(f"give system=, one of {', '.join(systems())}")
+    known, target = targets(system), choice(overrides, "target")
+    if target is None:
+        target = known[0]
+        overrides = [*overrides, f"target={target}"]
+    if len(known) == 1 and choice(overrides, "out") is None:
+        overrides = [*overrides, f"out=runs/{system}"]
     task = task_type(system, target)
     return task, compose_config(task.config_type, task.groups, overrides)
 
@@ -118,19 +130,22 @@ def _train(kind: type[Task], config: RunConfig, folder: RunFolder, log: Console)
     folder.write_config(plain(config))
     prepared = time.monotonic() - started
     provenance = {"config": plain(config), "seed": config.seed, "versions": _versions()}
-    fitted = fit(task, config, folder, provenance)
+    trainer = Trainer(task, config, folder, provenance)
+    fitted = trainer.fit()
     accuracy = task.test()
     seconds = time.monotonic() - started
     results = {
         "train": {"windows": task.n_windows, "epochs": fitted.epochs, "seconds": round(seconds, 3)},
         "accuracy": accuracy,
         "best_epoch": fitted.best_epoch,
-        "seconds": {"targets_and_filters": round(prepared, 3), "loop": round(fitted.seconds, 3)},
+        "seconds": {"preparation": round(prepared, 3), "loop": round(fitted.seconds, 3)},
         **task.report(),
     }
-    save_final(task, config, folder, provenance | {"metrics": accuracy, "train": results["train"]})
+    trainer.keeper.save_final({"metrics": accuracy, "train": results["train"]})
     folder.write_results(results)
-    plot_history(folder.history(), folder.root / "plots" / "learning.png")
+    plot_history(folder.history(), config.loop.monitor, folder.plots / "learning.png")
+    folder.plots.mkdir(exist_ok=True)
+    task.plot(accuracy, folder.plots)
     return results
 
 
@@ -141,13 +156,6 @@ def _use_threads(threads: int) -> None:
 def _versions() -> dict[str, str]:
     names = {"python": platform.python_version(), "numpy": np.__version__, "torch": torch.__version__}
     return names | {"learn-rt": version("learn-rt")}
-
-
-def _print_accuracy(accuracy: dict[str, Any], title: str) -> None:
-    table = Table("output", "R2", "MAE um", "RMSE um", "corr", title=title, title_justify="left")
-    for name, row in {**accuracy["outputs"], "all": accuracy}.items():
-        table.add_row(name, *(f"{row[k]:.{n}f}" for k, n in (("r2", 4), ("mae_um", 3), ("rmse_um", 3), ("corr", 4))))
-    Console(highlight=False).print(table)
 
 
 def _fail(command: str, error: Exception, code: int) -> Any:

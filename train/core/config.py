@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from hydra import compose, initialize
@@ -24,26 +25,94 @@ def within(name: str, value: float, low: float, high: float = math.inf) -> None:
         raise ValueError(f"{name} must be {bounds}, got {value:g}")
 
 
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")  # as Lightning Fabric names them
+
+
+class Optimizer(StrEnum):
+    """How weights follow gradients."""
+
+    adamw = "adamw"
+    adam = "adam"  # weight decay is added to the gradient
+
+
+class Schedule(StrEnum):
+    """How the learning rate changes."""
+
+    cosine = "cosine"  # half a cosine over the whole run, down to min_lr
+    cosine_restarts = "cosine_restarts"  # a half cosine of t0 epochs, then one of t0 * t_mult, ...
+    plateau = "plateau"  # times `factor` when the metric has not improved for plateau_patience epochs
+    constant = "constant"
+
+
+class Mode(StrEnum):
+    """Whether less or more of the monitored metric is better."""
+
+    min = "min"
+    max = "max"
+
+
+class Logger(StrEnum):
+    """Where metrics go beside metrics.jsonl."""
+
+    tensorboard = "tensorboard"
+    wandb = "wandb"
+
+
 @dataclass
 class LoopConfig:
-    """The optimizer and its schedule: AdamW, a linear warm-up, then half a cosine down to zero."""
+    """The optimizer, its schedule, and what is measured and kept when."""
 
     epochs: int = 6
     batch_size: int = 64
+    optimizer: Optimizer = Optimizer.adamw
+    betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
     lr: float = 3e-3
     weight_decay: float = 1e-4
-    warmup_steps: int = 50
-    clip_norm: float = 1.0
-    patience: int = 3  # epochs without a noticeably better validation after which to stop; 0: never
+    schedule: Schedule = Schedule.cosine
+    warmup_steps: int = 50  # the rate rises linearly over so many optimizer steps
+    t0: int = 10  # cosine_restarts: epochs of the first cosine
+    t_mult: int = 2  # cosine_restarts: each is so many times as long as the one before
+    min_lr: float = 0.0  # below which no schedule goes
+    factor: float = 0.5  # plateau: of the rate
+    plateau_patience: int = 10  # plateau: epochs without a better value
+    plateau_on: str = ""  # plateau: the metric, where it is not `monitor`; "loss" is the training loss of every epoch
+    clip_norm: float = 1.0  # of all gradients together; 0: off
+    clip_value: float = 0.0  # of each gradient's elements; 0: off
+    accumulate: int = 1  # batches an optimizer step
+    monitor: str = "rmse"  # a key of the validation's metrics, or "loss"
+    mode: Mode = Mode.min
+    patience: int = 3  # epochs without a noticeably better monitored value after which to stop; 0: never
+    min_delta: float = 0.005  # what is noticeable: a share of the best value
+    validate_every: int = 1  # epochs
+    save_every: int = 1  # epochs between writes of last.ckpt, from which a run is resumed
+    keep_top: int = 1  # so many best checkpoints: best.ckpt, and with more than one all of them in top/
+    keep_every: int = 0  # epochs between checkpoints that stay, in epochs/; 0: none
+    limit_train_batches: float = 1.0  # a share up to 1, a number of batches above 1
+    limit_validation_batches: float = 1.0  # the same
 
     def __post_init__(self) -> None:
-        within("loop.epochs", self.epochs, 0, 1e6)
-        within("loop.batch_size", self.batch_size, 1, 1e6)
+        within("loop.epochs", self.epochs, 0, 1e7)
+        within("loop.batch_size", self.batch_size, 1, 1e7)
         within("loop.lr", self.lr, 1e-9, 10)
-        within("loop.weight_decay", self.weight_decay, 0, 10)
-        within("loop.warmup_steps", self.warmup_steps, 0)
-        within("loop.clip_norm", self.clip_norm, 1e-9)
-        within("loop.patience", self.patience, 0)
+        for name in ("weight_decay", "min_lr"):
+            within(f"loop.{name}", getattr(self, name), 0, 10)
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"loop.betas must be two numbers, each at least 0 and below 1, got {self.betas}")
+        within("loop.factor", self.factor, 1e-6, 1)
+        for name in ("warmup_steps", "clip_norm", "clip_value", "patience", "plateau_patience", "keep_every"):
+            within(f"loop.{name}", getattr(self, name), 0)
+        within("loop.min_delta", self.min_delta, 0, 1)
+        for name in ("t0", "t_mult", "accumulate", "validate_every", "save_every", "keep_top"):
+            within(f"loop.{name}", getattr(self, name), 1)
+        for name in ("limit_train_batches", "limit_validation_batches"):
+            within(f"loop.{name}", getattr(self, name), 1e-9)
+        if not self.monitor:
+            raise ValueError("loop.monitor must name a metric")
+
+
+def limited(n_batches: int, limit: float) -> int:
+    """Return how many of n batches are used: a share of them up to 1 (at least one batch), a number above 1."""
+    return max(1, min(n_batches, int(limit if limit > 1 else n_batches * limit)))
 
 
 @dataclass
@@ -56,15 +125,24 @@ class RunConfig:
     out: str = "runs/${system}-${target}"
     overwrite: bool = False  # a finished run in `out`
     resume: bool = False  # go on from `out`/last.ckpt
+    pretrained: str = ""  # a checkpoint whose weights to start from (fine-tuning)
     seed: int = 42
     device: str = "auto"  # auto, cpu, cuda
-    precision: str = "32-true"  # as Lightning Fabric names them
+    devices: int = 1  # processes that share every batch (DDP)
+    precision: str = "32-true"  # or bf16-mixed, 16-mixed (GPU)
+    deterministic: bool = False  # refuse operations that are not (the CPU's are, at a given number of threads)
     threads: int = 0  # of the CPU; 0: all that the process may use
+    logger: list[Logger] = field(default_factory=list)  # tensorboard, wandb: beside metrics.jsonl
     loop: LoopConfig = field(default_factory=LoopConfig)
 
     def __post_init__(self) -> None:
         within("seed", self.seed, 0, 2**32 - 1)
         within("threads", self.threads, 0, 4096)
+        within("devices", self.devices, 1, 1024)
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
+        if self.resume and self.pretrained:
+            raise ValueError("resume goes on with a run's own weights: pretrained must not be set beside it")
 
 
 def compose_config(schema: type[RunConfig], groups: dict[str, dict[str, Any]], overrides: Sequence[str]) -> Any:

@@ -9,8 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 
-def plot_history(history: list[dict[str, Any]], path: Path) -> None:
-    """Write the loss and the validation error over the epochs as a picture; nothing where there is no epoch."""
+def plot_history(history: list[dict[str, Any]], monitor: str, path: Path) -> None:
+    """Write the loss and the monitored metric over the epochs as a picture; nothing where there is no epoch."""
     if not history:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -18,9 +18,13 @@ def plot_history(history: list[dict[str, Any]], path: Path) -> None:
     FigureCanvasAgg(figure)
     loss = figure.subplots()
     epochs = [line["epoch"] + 1 for line in history]
-    loss.plot(epochs, [line["loss"] for line in history], color="tab:gray")
-    loss.set(xlabel="epoch", ylabel="training loss, normalised (gray)", yscale="log")
-    error = loss.twinx()
-    error.plot(epochs, [line["rmse_um"] for line in history], color="tab:blue", marker=".")
-    error.set(ylabel="validation RMSE [um] (blue)")
+    values = [line["loss"] for line in history]
+    loss.plot(epochs, values, color="tab:gray")
+    loss.set(xlabel="epoch", ylabel="training loss (gray)", yscale="log" if min(values) > 0 else "linear")
+    if monitor != "loss":
+        metric = loss.twinx()
+        metric.plot(
+            epochs, [line[monitor] for line in history], color="tab:blue", marker="." if len(epochs) < 100 else ""
+        )
+        metric.set(ylabel=f"validation {monitor} (blue)")
     figure.savefig(path, dpi=120)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ class RunFolder:
         """
         self.root, self._resume = root, resume
         self.best, self.last = root / "best.ckpt", root / "last.ckpt"
+        self.plots = root / "plots"
+        self._top, self._epochs = root / "top", root / "epochs"
         self._metrics = root / "metrics.jsonl"
         if resume and not self.last.is_file():
             raise ValueError(f"{self.last} is not there: nothing to resume")
@@ -32,14 +35,32 @@ class RunFolder:
         if not self._resume:
             for path in (self.best, self.last, self._metrics, self.root / "results.json"):
                 path.unlink(missing_ok=True)
+            for path in [*self._top.glob("*.ckpt"), *self._epochs.glob("*.ckpt")]:
+                path.unlink()
+
+    def top(self, epoch: int) -> Path:
+        """Return where one of the best checkpoints goes."""
+        self._top.mkdir(exist_ok=True)
+        return self._top / f"epoch-{epoch + 1:06d}.ckpt"
+
+    def keep_top(self, epochs: Collection[int]) -> None:
+        """Remove checkpoints that are no longer among the best."""
+        kept = {self.top(epoch) for epoch in epochs}
+        for path in set(self._top.glob("*.ckpt")) - kept:
+            path.unlink()
+
+    def epoch(self, epoch: int) -> Path:
+        """Return where a checkpoint goes that stays."""
+        self._epochs.mkdir(exist_ok=True)
+        return self._epochs / f"epoch-{epoch + 1:06d}.ckpt"
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Write the resolved configuration."""
-        _replace(self.root / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
+        replace_text(self.root / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)))
 
     def write_results(self, results: dict[str, Any]) -> None:
         """Write results.json."""
-        _replace(self.root / "results.json", json.dumps(results, indent=2) + "\n")
+        replace_text(self.root / "results.json", json.dumps(results, indent=2) + "\n")
 
     def append_metrics(self, line: dict[str, Any]) -> None:
         """Append one epoch to metrics.jsonl."""
@@ -55,11 +76,12 @@ class RunFolder:
         epochs = [json.loads(line) for line in lines]
         if before_epoch is not None:
             epochs = [e for e in epochs if e["epoch"] < before_epoch]
-            _replace(self._metrics, "".join(json.dumps(e) + "\n" for e in epochs))
+            replace_text(self._metrics, "".join(json.dumps(e) + "\n" for e in epochs))
         return epochs
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_text(path: Path, text: str) -> None:
+    """Write a file; a reader sees the old one or the new one, never a part."""
     staged = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     staged.write_text(text, encoding="utf-8")
     staged.replace(path)

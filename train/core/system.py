@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -12,18 +13,18 @@ from torch import Tensor, nn
 
 from learn_rt.spec import Spec
 from learn_rt.train.core.config import RunConfig
+from learn_rt.train.core.register import MODULES, targets
 from learn_rt.train.core.servable import Servable
 
-# System and target -> the module that defines `TASK`. Imported on use: one system's needs never burden another.
-MODULES = {("printer", "offset"): "learn_rt.train.printer.offset"}
 Say = Callable[[str], None]
 
 
 class Task(ABC):
     """One target of a system, made ready to train: its data, its module, its loss and its metrics.
 
-    `objective` holds `module` and turns a batch into the loss, a scalar in normalised units; `n_windows` counts the
-    different windows that training draws from.
+    `objective` holds `module` and turns a batch into the loss, a scalar in normalised units, or into a dict: "loss" and
+    other scalars that are only logged. The loss is a mean over the batch, whose tensors have one row a sample: several
+    processes take their shares of the rows. `n_windows` counts the different samples or windows to draw from.
     """
 
     config_type: ClassVar[type[RunConfig]]
@@ -66,11 +67,14 @@ class Task(ABC):
 
     @abstractmethod
     def validate(self) -> dict[str, float]:
-        """Return the validation metrics; the least `rmse_um` is the best checkpoint."""
+        """Return the validation metrics, the one that `loop.monitor` names among them (unless that is "loss")."""
 
     @abstractmethod
     def test(self) -> dict[str, Any]:
-        """Return the accuracy on the held-out parts: r2, mae_um, rmse_um, corr, and `outputs` with the same of each."""
+        """Return the accuracy on the held-out parts, for JSON: scalars with their unit in the key (`rmse_um`, `r2`).
+
+        `outputs`, where it is there, has the same keys for each output; other dicts and lists hold more detail.
+        """
 
     @abstractmethod
     def report(self) -> dict[str, Any]:
@@ -82,7 +86,21 @@ class Task(ABC):
 
     @abstractmethod
     def held_out(self) -> Tensor:
-        """Return real raw windows (n <= 1024, window, n_features) that training never saw."""
+        """Return real raw rows (n <= 1024, rows, n_features) that training never saw.
+
+        Rows of a window: `window`; of a rollout: window + horizon - 1; a pointwise model's are (n, n_features).
+        """
+
+    def on_epoch(self, epoch: int) -> None:  # noqa: B027 (most tasks need nothing)
+        """Get ready for an epoch, counted from 0: schedules of losses, fresh noise (torch's generator is seeded)."""
+
+    def adopt(self, weights: Mapping[str, Tensor]) -> None:
+        """Start from trained weights, their statistics included. Raises: RuntimeError: they do not fit."""
+        self.module.load_state_dict(weights)
+
+    @staticmethod  # noqa: B027
+    def plot(accuracy: Mapping[str, Any], folder: Path) -> None:
+        """Draw what `test` or `evaluate` gave into files of `folder`, which is there."""
 
 
 def task_type(system: str, target: str) -> type[Task]:
@@ -90,8 +108,11 @@ def task_type(system: str, target: str) -> type[Task]:
 
     Raises: ValueError: there is no such system or target; the message names those there are.
     """
-    if (system, target) not in MODULES:
-        known = ", ".join(f"system={s} target={t}" for s, t in MODULES)
-        raise ValueError(f"no system={system} target={target}; known: {known}")
-    task: type[Task] = import_module(MODULES[system, target]).TASK
+    if target not in targets(system):
+        raise ValueError(f"system={system} has no target={target}; there are {', '.join(targets(system))}")
+    name = MODULES[system, target]
+    try:
+        task: type[Task] = import_module(name).TASK
+    except ModuleNotFoundError as error:
+        raise ValueError(f"system={system} target={target} needs {error.name}, which is not installed") from None
     return task

@@ -106,7 +106,7 @@ class OffsetTask(Task):
     config_type = OffsetConfig
     groups: ClassVar[dict[str, dict[str, Any]]] = {
         "net": {"lstm2x56": OffsetNetConfig(), "lstm2x96": OffsetNetConfig(hidden_size=96)},
-        "loop": {"adamw": LoopConfig()},
+        "loop": {"adamw": LoopConfig(monitor="rmse_um")},
     }
 
     def __init__(self, config: OffsetConfig, say: Say) -> None:
@@ -145,7 +145,8 @@ class OffsetTask(Task):
         residual = self._train.answers(self._train.ends) - self._train.filtered[tuple(self._train.ends.T)]
         module.target_std.copy_(residual.square().mean(0).sqrt().clamp(min=1e-6))
         say("filters leave {:.2f} and {:.2f} um of the offsets to the net".format(*(module.target_std * 1e3).tolist()))
-        self.module, self.objective = module, Objective(module)
+        self.module = self._net = module
+        self.objective = Objective(module)
         self.n_windows = len(self._train.ends)
 
     @staticmethod
@@ -167,6 +168,12 @@ class OffsetTask(Task):
             raise ValueError(f"{config.data}: the held-out part {', '.join(missing)} is not there")
         data = _held_out(config, module, [path for name in names for path in parts[name].paths])
         return _accuracy(module, data, data.ends)
+
+    def adopt(self, weights: Mapping[str, Tensor]) -> None:
+        """Start from trained weights: their filters answer, and what those leave is learned."""
+        super().adopt(weights)
+        for data in (self._train, self._validation, self._test):
+            data.apply_filters(self._net)
 
     def to(self, device: torch.device) -> None:
         for data in (self._train, self._validation, self._test):

@@ -1,0 +1,31 @@
+"""Accuracy as a table, whatever the figures are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+CAPITALS = {"r2", "mae", "mse", "rmse", "f1", "mape"}
+
+
+def print_accuracy(accuracy: Mapping[str, Any], title: str) -> None:
+    """Print a column for each scalar and a row for each of `outputs`, then all of them together."""
+    outputs = accuracy.get("outputs")
+    rows = {**(outputs if isinstance(outputs, dict) else {}), "all": accuracy}
+    keys = list(dict.fromkeys(key for row in rows.values() for key, value in row.items() if _is_number(value)))
+    table = Table("output", *map(_heading, keys), title=title, title_justify="left")
+    for name, row in rows.items():
+        table.add_row(name, *(f"{row[key]:.5g}" if _is_number(row.get(key)) else "" for key in keys))
+    Console(highlight=False).print(table)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _heading(key: str) -> str:
+    words = key.split("_")
+    return " ".join(word.upper() if word in CAPITALS else word for word in words)
