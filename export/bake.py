@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from learn_rt.export.names import sample_shape
+from learn_rt.export.names import answer_shape, graph_inputs, sample_shape
 from learn_rt.spec import Kind, Spec
 from learn_rt.train.core.servable import Servable
 
@@ -36,7 +36,8 @@ def in_float64(baked: Servable) -> Servable:
 
 
 def check_held_out(held_out: NDArray[np.floating], spec: Spec) -> NDArray[np.float32]:
-    """Return the held-out samples as float32, (n, window, n_features), or (n, n_features) of a pointwise model.
+    """Return the held-out samples as float32, (n, window, n_features), (n, n_features) of a pointwise model,
+    (n, window + horizon - 1, n_features) of a rollout.
 
     Raises: ValueError: another shape, no sample, or a value that is not finite.
     """
@@ -54,20 +55,23 @@ def check_module(baked: Servable, spec: Spec) -> None:
 
     Raises: ValueError: what must hold and what came.
     """
-    if spec.kind not in (Kind.WINDOW, Kind.POINTWISE):
-        raise ValueError(f"export writes pointwise and window models, got kind {spec.kind}")
-    whole = baked(torch.zeros(EXAMPLE_BATCH, *sample_shape(spec)))
-    if whole.shape != (EXAMPLE_BATCH, spec.n_outputs):
-        raise ValueError(f"forward must answer (batch, {spec.n_outputs}), the spec's outputs, got {tuple(whole.shape)}")
+    if spec.kind is Kind.STATEFUL:
+        raise ValueError(f"export writes pointwise, window and rollout models, got kind {spec.kind}")
+    whole = baked(*(torch.zeros(EXAMPLE_BATCH, *shape) for shape in graph_inputs(spec).values()))
+    if whole.shape != (EXAMPLE_BATCH, *answer_shape(spec)):
+        want = ", ".join(map(str, answer_shape(spec)))
+        raise ValueError(f"forward must answer (batch, {want}), the spec's outputs, got {tuple(whole.shape)}")
     if spec.kind is Kind.POINTWISE:
         if baked.states():
             raise ValueError("a pointwise module has no states: give it kind window or stateful")
         return
     if not baked.states():
+        if spec.kind is Kind.ROLLOUT:
+            raise ValueError("a rollout needs step and its states, from which every horizon is made")
         return  # such as a convolutional net: every answer is made from the whole window
     zeros = zero_states(baked, EXAMPLE_BATCH)
     answer, *following = baked.step(torch.zeros(EXAMPLE_BATCH, spec.n_features), *zeros)
-    if answer.shape != whole.shape or [s.shape for s in following] != [s.shape for s in zeros]:
+    if answer.shape != (EXAMPLE_BATCH, spec.n_outputs) or [s.shape for s in following] != [s.shape for s in zeros]:
         got = [tuple(s.shape) for s in (answer, *following)]
         raise ValueError(
             f"step must return (answer, next states) of {[(s.name, s.shape) for s in baked.states()]}, got {got}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from learn_rt.export.names import sample_shape
+from learn_rt.export.names import answer_shape, graph_inputs
 from learn_rt.spec import Spec
 
 MAX_BATCH_SIZE = 1024
@@ -10,15 +10,17 @@ MAX_BATCH_SIZE = 1024
 
 def config_pbtxt(spec: Spec) -> str:
     """Return the text of a Triton ModelConfig; dims are without the batch axis."""
-    dims = ", ".join(map(str, sample_shape(spec)))
+    inputs = (_tensor("input", name, shape) for name, shape in graph_inputs(spec).items())
     return f"""\
 name: "{spec.name}"
 backend: "onnxruntime"
 default_model_filename: "model.onnx"
 max_batch_size: {MAX_BATCH_SIZE}
-input [ {{ name: "x" data_type: TYPE_FP32 dims: [ {dims} ] }} ]
-output [ {{ name: "y" data_type: TYPE_FP32 dims: [ {spec.n_outputs} ] }} ]
-"""
+{"".join(inputs)}{_tensor("output", "y", answer_shape(spec))}"""
+
+
+def _tensor(side: str, name: str, shape: tuple[int, ...]) -> str:
+    return f'{side} [ {{ name: "{name}" data_type: TYPE_FP32 dims: [ {", ".join(map(str, shape))} ] }} ]\n'
 
 
 def check_config(text: str, spec: Spec) -> None:

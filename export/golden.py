@@ -7,15 +7,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from learn_rt.export.names import graph_inputs, split
+from learn_rt.spec import Spec
+
 N_GOLDEN = 64  # replayed at each load: enough to see a wrong operator, a few milliseconds on the native engine
 
 
-def write_golden(path: Path, held_out: NDArray[np.float32], y: NDArray[np.float64]) -> None:
+def write_golden(path: Path, held_out: NDArray[np.float32], y: NDArray[np.float64], spec: Spec) -> None:
     """Write `x` (n, window, n_features) float32 and `y` (n, n_outputs) float64: samples spread over the held-out set,
-    the one with the largest answer among them."""
+    the one with the largest answer among them. A rollout's inputs are `x` and `actions`, by their names in the graph.
+    """
     rows = np.unique(np.linspace(0, len(held_out) - 1, N_GOLDEN).astype(int))
-    rows = np.union1d(rows[:-1] if len(rows) == N_GOLDEN else rows, [int(np.abs(y).max(1).argmax())])
-    np.savez(path, x=held_out[rows], y=y[rows])
+    largest = int(np.abs(y).reshape(len(y), -1).max(1).argmax())
+    rows = np.union1d(rows[:-1] if len(rows) == N_GOLDEN else rows, [largest])
+    inputs = dict(zip(graph_inputs(spec), map(np.ascontiguousarray, split(held_out[rows], spec)), strict=True))
+    np.savez(path, **inputs, y=y[rows])
 
 
 def read_golden(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from learn_rt.export.bake import EXAMPLE_BATCH, zero_states
-from learn_rt.export.names import sample_shape
+from learn_rt.export.names import graph_inputs
 from learn_rt.export.step_graph import StepGraph, input_names, output_names
 from learn_rt.spec import Spec
 from learn_rt.train.core.servable import Servable
@@ -26,10 +26,12 @@ SPEC_KEY = "learn_rt.spec"  # the one metadata entry
 def write_model(baked: Servable, spec: Spec, path: Path) -> None:
     """Write the whole function: `x` [batch, window, n_features] -> `y` [batch, n_outputs].
 
-    A pointwise model's `x` is [batch, n_features].
+    A pointwise model's `x` is [batch, n_features]. A rollout also takes `actions` [batch, horizon, n_actions], and
+    answers [batch, horizon, n_outputs].
     """
-    example = torch.zeros(EXAMPLE_BATCH, *sample_shape(spec))
-    _write(baked, (example,), ["x"], ["y"], {"x": _DYNAMIC}, spec, path)
+    inputs = graph_inputs(spec)
+    example = tuple(torch.zeros(EXAMPLE_BATCH, *shape) for shape in inputs.values())
+    _write(baked, example, list(inputs), ["y"], dict.fromkeys(inputs, _DYNAMIC), spec, path)
 
 
 def write_step(baked: Servable, spec: Spec, path: Path) -> None:

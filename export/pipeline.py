@@ -82,7 +82,8 @@ def export(
     """Write `module` to <out>/<name>/<version>/ and return what was written and how exact it is.
 
     Args:
-        held_out: (n, window, n_features) float32 raw windows that training never saw; (n, n_features) if pointwise.
+        held_out: (n, window, n_features) float32 raw windows that training never saw; (n, n_features) if pointwise,
+            (n, window + horizon - 1, n_features) if a rollout.
         name: the spec's when not given.
         version: the next number when not given. If the version (or, when not given, the last) is this very export,
             formats that it lacks are added to it.
@@ -99,14 +100,14 @@ def export(
     check_module(baked, spec)
     samples = check_held_out(held_out, spec)
     with one_thread():
-        truths = truth(in_float64(baked), samples)
+        truths = truth(in_float64(baked), samples, spec)
     spec = complete(spec, baked, truths, name)
     with folder.staging(Path(out) / name) as stage, one_thread():
         rows = [_write(artifact, baked, spec, stage, samples, truths, say) for artifact in wanted]
         if any(not row.max_error <= row.bound for row in rows):
             raise ParityError(rows)
         (stage / "spec.json").write_text(spec.to_json())
-        write_golden(stage / "golden.npz", samples, truths.y)
+        write_golden(stage / "golden.npz", samples, truths.y, spec)
         target, added = _place(stage, version, spec)
     found = tuple(notes(target, spec))
     return Report(name, target, int(target.name), tuple(added), spec.contract_hash, truths.scale, tuple(rows), found)

@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from learn_rt.export.names import graph_inputs, split
 from learn_rt.export.parity import Answer
 from learn_rt.export.pt2_format import load_pt2
 from learn_rt.export.torchscript import freeze, load_torchscript
-from learn_rt.spec import Spec
+from learn_rt.spec import Kind, Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +31,20 @@ class Opened:
 def open_onnx(path: Path, spec: Spec) -> Opened:
     """Open model.onnx in ONNX Runtime."""
     session = _session(path)
+    names = list(graph_inputs(spec))
 
-    def answer(x: NDArray[np.float32]) -> NDArray[np.float32]:
-        y: NDArray[np.float32] = session.run(["y"], {"x": x})[0]
+    def answer(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        y: NDArray[np.float32] = session.run(["y"], dict(zip(names, split(samples, spec), strict=True)))[0]
         return y
 
     return Opened(answer, answer)
 
 
 def open_step(path: Path, spec: Spec) -> Opened:
-    """Open step.onnx in ONNX Runtime: an answer to a window is that of its last step, from zero states."""
+    """Open step.onnx in ONNX Runtime: an answer to a window is that of its last step, from zero states.
+
+    A rollout's next window ends with that answer and the next action.
+    """
     session = _session(path)
     names = [f"state.{s.name}" for s in spec.states]
     outputs = ["y", *(f"{name}.next" for name in names)]
@@ -47,32 +52,42 @@ def open_step(path: Path, spec: Spec) -> Opened:
     def zeros(batch: int) -> dict[str, NDArray[np.float32]]:
         return {f"state.{s.name}": np.zeros((batch, *s.shape), np.float32) for s in spec.states}
 
-    def answer(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    def last(windows: NDArray[np.float32]) -> NDArray[np.float32]:
         states = zeros(len(windows))
         for sample in np.ascontiguousarray(windows.swapaxes(0, 1)):
             y, *following = session.run(outputs, {"x": sample, **states})
             states = dict(zip(names, following, strict=True))
-        last: NDArray[np.float32] = y
-        return last
+        answers: NDArray[np.float32] = y
+        return answers
+
+    def rollout(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        rows = samples.copy()
+        answers = []
+        for k in range(spec.horizon):
+            answers.append(last(rows[:, k : k + spec.window]))
+            if k + 1 < spec.horizon:
+                rows[:, k + spec.window, : spec.n_outputs] = answers[-1]
+        return np.stack(answers, 1)
 
     start = zeros(1)
+    answer = rollout if spec.kind is Kind.ROLLOUT else last
     return Opened(answer, lambda window: session.run(outputs, {"x": window[:, -1], **start}))
 
 
 def open_torchscript(path: Path, spec: Spec) -> Opened:
     """Open model.pt, frozen as a server does."""
-    return _torch(freeze(load_torchscript(path)))
+    return _torch(freeze(load_torchscript(path)), spec)
 
 
 def open_pt2(path: Path, spec: Spec) -> Opened:
     """Open model.pt2."""
-    return _torch(load_pt2(path))
+    return _torch(load_pt2(path), spec)
 
 
-def _torch(module: nn.Module) -> Opened:
-    def answer(x: NDArray[np.float32]) -> NDArray[np.float32]:
+def _torch(module: nn.Module, spec: Spec) -> Opened:
+    def answer(samples: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.no_grad():
-            y: NDArray[np.float32] = module(torch.from_numpy(x)).numpy()
+            y: NDArray[np.float32] = module(*split(torch.from_numpy(samples), spec)).numpy()
         return y
 
     return Opened(answer, answer)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from learn_rt.export.bake import EXAMPLE_BATCH
-from learn_rt.export.names import sample_shape
+from learn_rt.export.names import graph_inputs
 from learn_rt.spec import Spec
 from learn_rt.train.core.servable import Servable
 
@@ -25,10 +25,10 @@ def write_torchscript(baked: Servable, spec: Spec, path: Path) -> None:
 
     Raises: ValueError: the module's control flow depends on its data, so a trace would be wrong.
     """
-    example = torch.zeros(EXAMPLE_BATCH, *sample_shape(spec))
+    example = tuple(torch.zeros(EXAMPLE_BATCH, *shape) for shape in graph_inputs(spec).values())
     with _deprecated(), torch.no_grad():
         with warnings.catch_warnings(record=True) as caught:
-            traced = torch.jit.trace(baked, (example,), check_trace=False)  # parity is checked on real samples
+            traced = torch.jit.trace(baked, example, check_trace=False)  # parity is checked on real samples
         for warning in caught:
             if issubclass(warning.category, torch.jit.TracerWarning):
                 raise ValueError(f"forward cannot be traced: {str(warning.message).splitlines()[0]}")

@@ -46,7 +46,7 @@ SAMPLES = np.array([[1.0], [-4.0], [2.0]], np.float32)  # times a gain of 2: sca
     ids=["1e-6 of the scale at least", "the linear path's own bound", "1e-5 of the scale at most"],
 )
 def test_the_tolerance_follows_the_scale_and_the_linear_path(claim, tolerance):
-    found = parity.truth(Scaled(2.0, claim).double(), SAMPLES)
+    found = parity.truth(Scaled(2.0, claim).double(), SAMPLES, SPEC)
     assert found.scale == 8.0
     assert found.tolerance <= tolerance
     assert found.tolerance == pytest.approx(tolerance, rel=0.01)

@@ -83,7 +83,8 @@ def test_a_pointwise_model_is_compared_call_by_call(tmp_path: Path) -> None:
 
 def test_a_kind_that_cannot_be_measured_leaves_the_others_measurable(repository: Path, tmp_path: Path) -> None:
     signals = (Signal("a", "mm"),)
-    rollout = Spec("ahead", Kind.ROLLOUT, 0.01, signals, signals, window=3, horizon=2)
+    row = (Signal("a", "mm", feedback_of="a"), Signal("push", "N"))
+    rollout = Spec("ahead", Kind.ROLLOUT, 0.01, row, signals, window=3, horizon=2)
     (tmp_path / "ahead" / "1").mkdir(parents=True)
     (tmp_path / "ahead" / "1" / "spec.json").write_text(rollout.to_json())
     with Bench([*find_models(repository), *find_models(tmp_path)]) as place:

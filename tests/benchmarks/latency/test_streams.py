@@ -60,8 +60,9 @@ def test_golden_samples_that_model_onnx_does_not_reproduce_are_an_error(tmp_path
 
 
 def test_a_kind_without_a_stream_is_refused_by_name(tmp_path: Path) -> None:
+    row = (Signal("y", "mm", feedback_of="y"), Signal("push", "N"))
     with pytest.raises(ValueError, match="this one is rollout"):
-        make_stream(tmp_path, spec(kind=Kind.ROLLOUT, horizon=3))
+        make_stream(tmp_path, spec(kind=Kind.ROLLOUT, horizon=3, inputs=row))
 
 
 def test_a_pointwise_stream_has_no_windows() -> None:
