@@ -202,6 +202,27 @@ class Spec:
                 )
         if len({s.name for s in self.states}) != len(self.states):
             raise ValueError("states must have distinct names")
+        if self.kind is Kind.ROLLOUT:
+            self._check_rollout()
+
+    def _check_rollout(self) -> None:
+        """Check that a raw row is the state, as the model answers it, and then the action."""
+        if self.preview:
+            raise ValueError(f"a rollout answers for the ticks to come: preview must be 0, got {self.preview}")
+        fed_back = self.inputs[: len(self.outputs)]
+        for row, answer in zip(fed_back, self.outputs, strict=False):
+            same = (row.name, row.unit, row.shape, row.scale, row.offset, row.feedback_of)
+            if same != (answer.name, answer.unit, answer.shape, answer.scale, answer.offset, answer.name):
+                raise ValueError(
+                    "a rollout's first inputs must be its outputs, in their order, each with feedback_of its own name, "
+                    f"and name, unit, shape, scale and offset alike: input {row.name} is not output {answer.name}"
+                )
+        actions = self.inputs[len(self.outputs) :]
+        if len(fed_back) < len(self.outputs) or not actions or any(s.feedback_of for s in actions):
+            raise ValueError("a rollout's inputs must be its outputs and then one action or more, without feedback_of")
+        for s in (*self.inputs, *self.outputs):
+            if s.history != 1 or s.envelope:
+                raise ValueError(f"a rollout's signals have no history and no envelope, {s.name} has")
 
     @property
     def n_features(self) -> int:
@@ -212,6 +233,11 @@ class Spec:
     def n_outputs(self) -> int:
         """Elements of one answer."""
         return sum(s.size for s in self.outputs)
+
+    @property
+    def n_actions(self) -> int:
+        """Of a rollout: elements of one action, which follow the state in a row."""
+        return self.n_features - self.n_outputs
 
     @property
     def contract(self) -> dict[str, Any]:
