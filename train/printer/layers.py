@@ -11,7 +11,6 @@ layers can be joined. Layer 0 is what comes before the first.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from learn_rt.train.printer.matfile import BOUNDS, DAMAGED, MAX_TICKS, check, group, numbers
 from learn_rt.train.printer.stream import Block
 
 Array = NDArray[np.float64]
@@ -48,8 +48,6 @@ UNITS = {
     "filament": "mm",
 }
 _HEADER = (b"MATLAB 7.3 MAT-file, written by learn-rt".ljust(124) + b"\x00\x02IM").ljust(512, b"\0")
-BOUNDS = {"layer_num": 2**31 - 1, "feature": 127}  # of what is kept in fewer bits; else 1e9 in any unit
-MAX_TICKS = 4_000_000  # of one layer: more than two hours at 500 Hz
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +129,11 @@ class LayerWriter:
 def _image(columns: Mapping[str, Array], params: Mapping[str, float | str]) -> bytes:
     """Return the bytes of an HDF5 file, to stand behind a user block."""
     with h5py.File("layer", "w", driver="core", backing_store=False, userblock_size=len(_HEADER)) as file:
-        group = _struct(file, "simulation_data")
+        outer = _struct(file, "simulation_data")
         for name, values in columns.items():
-            data = group.create_dataset(name, data=values[None])
+            data = outer.create_dataset(name, data=values[None])
             data.attrs.update({"unit": UNITS[name], "MATLAB_class": np.bytes_("double")})
-        inner = _struct(group, "params")
+        inner = _struct(outer, "params")
         for name, value in params.items():
             if isinstance(value, str):
                 data = inner.create_dataset(name, data=np.array([[ord(c)] for c in value], np.uint16))
@@ -147,9 +145,9 @@ def _image(columns: Mapping[str, Array], params: Mapping[str, float | str]) -> b
 
 
 def _struct(parent: h5py.Group, name: str) -> h5py.Group:
-    group = parent.create_group(name)
-    group.attrs["MATLAB_class"] = np.bytes_("struct")
-    return group
+    made = parent.create_group(name)
+    made.attrs["MATLAB_class"] = np.bytes_("struct")
+    return made
 
 
 def _columns(block: Block) -> dict[str, Array]:
@@ -193,17 +191,14 @@ def load_layers(folder: str | Path) -> list[Layer]:
 def _load(path: Path) -> Layer:
     try:
         with h5py.File(path, "r") as file:
-            group = _group(file, "simulation_data")
-            column = {name: _numbers(group, name, MAX_TICKS) for name in UNITS}
-            params = _group(group, "params")
-            number, rate = (float(_numbers(params, name, 1)[0]) for name in ("layer", "rate_hz"))
-            machine = "".join(chr(int(code)) for code in _numbers(params, "machine", 256))
-    except (OSError, KeyError, OverflowError, RuntimeError, TypeError, ValueError, IndexError) as error:
+            data = group(file, "simulation_data")
+            column = {name: numbers(data, name, MAX_TICKS) for name in UNITS}
+            params = group(data, "params")
+            number, rate = (float(numbers(params, name, 1)[0]) for name in ("layer", "rate_hz"))
+            machine = "".join(chr(int(code)) for code in numbers(params, "machine", 256))
+    except DAMAGED as error:
         raise ValueError(f"{path}: not a layer of a simulated print ({error})") from None
-    n = len(column["time"])
-    for name, values in column.items():
-        if len(values) != n or not n or not (np.abs(values) <= BOUNDS.get(name, 1e9)).all():
-            raise ValueError(f"{path}: simulation_data/{name} must hold {max(n, 1)} finite numbers, as time does")
+    check(path, column)
     if not (0 <= number < BOUNDS["layer_num"] and 0 < rate < 1e9):
         raise ValueError(f"{path}: simulation_data/params must hold a layer's number and a rate, got {number}, {rate}")
     return Layer(
@@ -219,27 +214,6 @@ def _load(path: Path) -> Layer:
         layer=column["layer_num"].astype(np.int32),
         feature=column["feature"].astype(np.int8),
     )
-
-
-def _group(parent: h5py.Group, name: str) -> h5py.Group:
-    return _member(parent, name, h5py.Group)
-
-
-def _numbers(group: h5py.Group, name: str, most: int) -> Array:
-    """Return the numbers of a dataset, flat. What it claims to hold is bounded before memory is taken."""
-    data = _member(group, name, h5py.Dataset)
-    if data.dtype.kind not in "iuf" or data.size is None or data.external or data.is_virtual:
-        raise ValueError(f"{name} must hold plain numbers")
-    if data.size > most or math.prod(data.chunks or ()) > MAX_TICKS:
-        raise ValueError(f"{name} must hold at most {most:,} numbers, got {data.size}")
-    return np.asarray(data, np.float64).ravel()
-
-
-def _member(group: h5py.Group, name: str, kind: type) -> Any:
-    """Return what the file itself holds under a name: a link could lead to any file of the machine."""
-    if not isinstance(group.get(name, getlink=True), h5py.HardLink) or not isinstance(group[name], kind):
-        raise ValueError(f"{name} must be a {kind.__name__.lower()} of this file")
-    return group[name]
 
 
 def join(layers: Sequence[Layer]) -> Layer:
