@@ -63,7 +63,7 @@ def load(path: str | Path) -> dict[str, Any]:
 
 
 def load_servable(path: str | Path) -> tuple[Servable, Spec, np.ndarray]:
-    """Return (module in eval mode on the CPU, spec, held-out raw windows).
+    """Return (the served part of the module in eval mode on the CPU, spec, held-out raw windows).
 
     The windows are (n, window, n_features) float32, (n, n_features) of a pointwise model, and of a rollout as many rows
     as window and horizon reach over: (n, window + horizon - 1, n_features).
@@ -82,7 +82,7 @@ def load_servable(path: str | Path) -> tuple[Servable, Spec, np.ndarray]:
     plain = held_out.layout is torch.strided and held_out.is_contiguous()
     if not plain or held_out.dtype != torch.float32 or tuple(held_out.shape[1:]) != shape or not len(held_out):
         raise ValueError(f"{path}: held_out must be plain float32 (n, *{shape}), got {tuple(held_out.shape)}")
-    return module.eval(), spec, held_out.detach().numpy()
+    return module.served().eval(), spec, held_out.detach().numpy()
 
 
 def _raw_shape(spec: Spec) -> tuple[int, ...]:

@@ -19,6 +19,10 @@ class Servable(nn.Module, ABC):
         A pointwise module takes (batch, n_features).
         """
 
+    def served(self) -> Servable:
+        """Return the part that is evaluated and exported: all of it, unless some of it only helps in training."""
+        return self
+
     def states(self) -> tuple[State, ...]:
         """Return the states that `step` carries, all zero at the start.
 

@@ -1,0 +1,1 @@
+"""Activity recognition from a wearable: pose to simulated IMU, features, classes."""
