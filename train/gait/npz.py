@@ -1,0 +1,103 @@
+"""NPZ files of others, read without trust: no pickles, sizes bounded before memory is taken, parts read in place."""
+
+from __future__ import annotations
+
+import math
+import struct
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_MEMBERS = 64
+MAX_BYTES = 1 << 40  # of a stored array; it is never read as a whole
+MAX_DECODED = 1 << 31  # of an array that must be decompressed as a whole
+
+
+@dataclass(frozen=True)
+class Member:
+    """One array of a file: `offset` is where its plain bytes begin, None where they are compressed."""
+
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    offset: int | None
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one entry of the first axis."""
+        return int(math.prod(self.shape[1:])) * self.dtype.itemsize
+
+    def read(self) -> NDArray[Any]:
+        """Return the whole array.
+
+        Raises: ValueError: it is larger than MAX_DECODED, or damaged; OSError.
+        """
+        if self.row_bytes * self.shape[0] > MAX_DECODED:
+            raise ValueError(f"{self.path}: {self.name} must be at most {MAX_DECODED:,} bytes to be read as a whole")
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(f"{self.name}.npy") as stream:
+                _header(stream)
+                data = stream.read()
+        except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+            raise ValueError(f"{self.path}: {self.name} is damaged ({error})") from None
+        except Exception as error:
+            if type(error).__module__ in ("zlib", "lzma"):
+                raise ValueError(f"{self.path}: {self.name} is damaged ({error})") from None
+            raise
+        return np.frombuffer(data, self.dtype).reshape(self.shape)
+
+
+def members(path: Path) -> dict[str, Member]:
+    """Return what arrays an NPZ file holds, without reading them.
+
+    Raises: ValueError: not an NPZ file of plain arrays of numbers in C order, or one that is too large; OSError.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive, path.open("rb") as file:
+            entries = archive.infolist()
+            if len(entries) > MAX_MEMBERS:
+                raise ValueError(f"must hold at most {MAX_MEMBERS} arrays, got {len(entries)}")
+            found = {}
+            for entry in entries:
+                name = entry.filename.removesuffix(".npy")
+                with archive.open(entry) as stream:
+                    shape, dtype = _header(stream)
+                    start = stream.tell()
+                if entry.file_size != start + math.prod(shape) * dtype.itemsize or entry.file_size > MAX_BYTES:
+                    raise ValueError(f"{name} has {entry.file_size:,} bytes, which is not what its header says")
+                stored = entry.compress_type == zipfile.ZIP_STORED
+                offset = _data_offset(file, entry) + start if stored else None
+                if stored and entry.header_offset + entry.file_size > path.stat().st_size:
+                    raise ValueError(f"{name} is cut off")
+                found[name] = Member(path, name, shape, dtype, offset)
+            return found
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, struct.error) as error:
+        raise ValueError(f"{path}: not an NPZ file of plain arrays ({error})") from None
+
+
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = np.lib.format.read_magic(stream)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
+    if read is None:
+        raise ValueError(f"an array of format {version}")
+    shape, fortran, dtype = read(stream)
+    if dtype.hasobject or dtype.kind not in "fiu" or dtype.itemsize > 8:
+        raise ValueError(f"an array of {dtype}: expected plain numbers")
+    if (fortran and len(shape) > 1) or len(shape) == 0:
+        raise ValueError("an array in Fortran order or without axes: save it with np.ascontiguousarray")
+    return shape, dtype
+
+
+def _data_offset(file: IO[bytes], entry: zipfile.ZipInfo) -> int:
+    """Return where an entry's bytes begin: behind its local header, whose name and extra field have their own sizes."""
+    file.seek(entry.header_offset)
+    local = file.read(30)
+    signature, name, extra = local[:4], *struct.unpack("<HH", local[26:30])
+    if signature != b"PK\x03\x04":
+        raise ValueError("a local header is missing")
+    return entry.header_offset + 30 + int(name) + int(extra)
