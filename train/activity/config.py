@@ -76,6 +76,8 @@ DEBUG = LoopConfig(
     limit_validation_batches=4,
 )
 
+REGRESSION = LoopConfig(epochs=24, lr=1e-3, weight_decay=1e-3, monitor="nrmse", mode=Mode.min, patience=0)
+
 GROUPS: dict[str, dict[str, Any]] = {
     "subjects": {
         "drawn": SubjectsConfig(),

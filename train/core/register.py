@@ -10,6 +10,7 @@ MODULES = {
     ("dynamics", "state"): "learn_rt.train.dynamics.task",
     ("gait", "pose"): "learn_rt.train.gait.task",
     ("activity", "activity"): "learn_rt.train.activity.task",
+    ("activity", "regressor"): "learn_rt.train.activity.regressor",
     ("cost", "cost"): "learn_rt.train.cost.task",
     ("table", "table"): "learn_rt.train.table.task",
 }
