@@ -239,3 +239,41 @@ def test_a_damaged_checkpoint_is_one_line_and_exit_1(
     code, line = failed(capsys, cli.evaluate, str(damaged))
     assert code == 1
     assert "damaged.ckpt" in line
+
+
+def test_evaluation_writes_its_figures_to_a_folder(
+    run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.evaluate([str(run / "best.ckpt"), "--data", str(data), "--out", str(tmp_path / "deep" / "eval")])
+    shown = capsys.readouterr().out
+    figures = json.loads((tmp_path / "deep" / "eval" / "metrics.json").read_text())
+    for text in ("R2", "RMSE um", "offset_x", "offset_y", "all", f"{figures['rmse_um']:.5g}"):
+        assert text in shown, text
+
+
+def test_help_shows_a_systems_groups_and_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.train(["--help"])
+    assert "Systems: printer, dynamics, gait, activity, cost, table" in capsys.readouterr().out
+    cli.train(["system=printer", "net=lstm2x96", "--help"])
+    shown = capsys.readouterr().out
+    for text in ("net=lstm2x56|lstm2x96", "net.hidden_size=96", "loop.schedule=cosine", "cosine_restarts|plateau"):
+        assert text in shown, text
+    # what a key means is the comment beside it, in a base class too
+    assert "sample" not in shown.split("seed=42")[1].splitlines()[0]
+    assert "go on from `out`/last.ckpt" in shown
+
+
+def test_fine_tuning_starts_from_a_trained_net(
+    run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "tuned"
+    path = f"pretrained={run / 'best.ckpt'}"
+    cli.train([*QUICK, f"data={data}", f"out={out}", path, "loop.epochs=1", "loop.lr=1e-6", "--json"])
+    tuned = json.loads(capsys.readouterr().out)
+    before = json.loads((run / "results.json").read_text())
+    assert tuned["accuracy"]["r2"] == pytest.approx(before["accuracy"]["r2"], abs=0.01)
+    one, two = (checkpoint.load(path / "best.ckpt")["model"] for path in (run, out))
+    assert torch.equal(one["filters.weight"], two["filters.weight"])
+    code, line = failed(capsys, cli.train, *QUICK, f"data={data}", f"out={tmp_path / 'x'}", path, "net.hidden_size=9")
+    assert code == 1
+    assert "its weights do not fit this configuration" in line

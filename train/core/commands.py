@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
-import time
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from omegaconf import MISSING
-from rich.console import Console
 
 from learn_rt.train.core import checkpoint
-from learn_rt.train.core.config import RunConfig, choice, compose_config, plain, restore_config
-from learn_rt.train.core.loop import Trainer
-from learn_rt.train.core.plots import plot_history
+from learn_rt.train.core.config import choice, compose_config, plain, restore_config
+from learn_rt.train.core.help import describe
 from learn_rt.train.core.register import systems, targets
 from learn_rt.train.core.report import print_accuracy
+from learn_rt.train.core.run import launch, use_threads
 from learn_rt.train.core.run_folder import RunFolder, replace_text
 from learn_rt.train.core.system import Task, task_type
 
@@ -43,13 +36,19 @@ def train_main(argv: list[str]) -> None:
     overrides = [text for text in argv if not text.startswith("-")]
     if flags & {"-h", "--help"}:
         print(TRAIN_HELP, end="")
-        return
+        if choice(overrides, "system") is None:
+            print("learn-train system=NAME --help shows a system's groups and keys.")
+            return
     try:
-        if unknown := flags - {"--json", "--cfg"}:
+        if unknown := flags - {"--json", "--cfg", "-h", "--help"}:
             raise ValueError(f"unknown option {min(unknown)}; there are --json, --cfg and --help")
-        if "--cfg" in flags and choice(overrides, "data") is None:
+        shows = flags & {"-h", "--help", "--cfg"}
+        if shows and choice(overrides, "data") is None:
             overrides.append("data=DIR")  # stands for it, as in the help
         task, config = _configured(overrides)
+        if flags & {"-h", "--help"}:
+            print(f"\n{describe(config, task.groups)}", end="")
+            return
         if "--cfg" in flags:
             print(json.dumps(plain(config), indent=2))
             return
@@ -58,15 +57,16 @@ def train_main(argv: list[str]) -> None:
         _fail("learn-train", error, 2)
     except OSError as error:
         _fail("learn-train", error, 1)
-    log = Console(stderr=True, highlight=False)
     try:
-        results = _train(task, config, folder, log)
+        results = launch(task, config, folder)
     except (ValueError, OSError) as error:
         _fail("learn-train", error, 1)
+    if results is None:
+        return
     if "--json" in flags:
         print(json.dumps(results))
     else:
-        print_accuracy(results["accuracy"], "held out")
+        print_accuracy(results["accuracy"], _held_out(results))
         t = results["train"]
         print(f"{t['windows']:,} windows, {t['epochs']} epochs, {t['seconds']:.1f} s: {folder.best}")
 
@@ -91,7 +91,7 @@ def evaluate_main(argv: list[str]) -> None:
             config = replace(config, data=str(given.data))
         if config.data == MISSING:
             raise ValueError(f"{given.checkpoint} does not say what data it was trained on: give --data")
-        _use_threads(config.threads)
+        use_threads(config.threads)
         module, spec, _ = checkpoint.load_servable(given.checkpoint)
         accuracy = kind.evaluate(config, module, spec.provenance)
         if given.out:
@@ -120,42 +120,12 @@ def _configured(overrides: list[str]) -> tuple[type[Task], Any]:
     return task, compose_config(task.config_type, task.groups, overrides)
 
 
-def _train(kind: type[Task], config: RunConfig, folder: RunFolder, log: Console) -> dict[str, Any]:
-    started = time.monotonic()
-    _use_threads(config.threads)
-    torch.manual_seed(config.seed)
-    task = kind(config, lambda text: log.print(text, soft_wrap=True))
-    # Not before: what cannot be trained on must not cost the run that is there.
-    folder.start()
-    folder.write_config(plain(config))
-    prepared = time.monotonic() - started
-    provenance = {"config": plain(config), "seed": config.seed, "versions": _versions()}
-    trainer = Trainer(task, config, folder, provenance)
-    fitted = trainer.fit()
-    accuracy = task.test()
-    seconds = time.monotonic() - started
-    results = {
-        "train": {"windows": task.n_windows, "epochs": fitted.epochs, "seconds": round(seconds, 3)},
-        "accuracy": accuracy,
-        "best_epoch": fitted.best_epoch,
-        "seconds": {"preparation": round(prepared, 3), "loop": round(fitted.seconds, 3)},
-        **task.report(),
-    }
-    trainer.keeper.save_final({"metrics": accuracy, "train": results["train"]})
-    folder.write_results(results)
-    plot_history(folder.history(), config.loop.monitor, folder.plots / "learning.png")
-    folder.plots.mkdir(exist_ok=True)
-    task.plot(accuracy, folder.plots)
-    return results
-
-
-def _use_threads(threads: int) -> None:
-    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
-
-
-def _versions() -> dict[str, str]:
-    names = {"python": platform.python_version(), "numpy": np.__version__, "torch": torch.__version__}
-    return names | {"learn-rt": version("learn-rt")}
+def _held_out(results: dict[str, Any]) -> str:
+    split = results.get("split")
+    names = split.get("test") if isinstance(split, dict) else None
+    if not isinstance(names, list | tuple) or not names:
+        return "held out"
+    return f"held out: {', '.join(map(str, names[:5]))}{f' and {len(names) - 5} more' if len(names) > 5 else ''}"
 
 
 def _fail(command: str, error: Exception, code: int) -> Any:

@@ -132,7 +132,7 @@ class RunConfig:
     precision: str = "32-true"  # or bf16-mixed, 16-mixed (GPU)
     deterministic: bool = False  # refuse operations that are not (the CPU's are, at a given number of threads)
     threads: int = 0  # of the CPU; 0: all that the process may use
-    logger: list[Logger] = field(default_factory=list)  # tensorboard, wandb: beside metrics.jsonl
+    logger: list[Logger] = field(default_factory=list)  # beside metrics.jsonl, as in logger=[tensorboard,wandb]
     loop: LoopConfig = field(default_factory=LoopConfig)
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
@@ -16,6 +17,7 @@ from torch import Tensor
 from learn_rt.train.core import checkpoint
 from learn_rt.train.core.config import LoopConfig, Mode, Optimizer, RunConfig, limited
 from learn_rt.train.core.keeper import Keeper
+from learn_rt.train.core.loggers import Sink, scalars
 from learn_rt.train.core.progress import Progress
 from learn_rt.train.core.run_folder import RunFolder
 from learn_rt.train.core.schedule import Plateau, Watch, rate
@@ -39,9 +41,17 @@ class Trainer:
     the epochs that are validated or saved nothing is read back from the device, written or printed.
     """
 
-    def __init__(self, task: Task, config: RunConfig, folder: RunFolder, provenance: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        fabric: Fabric,
+        task: Task,
+        config: RunConfig,
+        folder: RunFolder,
+        provenance: dict[str, Any],
+        loggers: Sequence[Sink] = (),
+    ) -> None:
+        self._fabric, self._loggers, self._first = fabric, loggers, fabric.is_global_zero
         self._task, self._config, self._loop, self._folder = task, config, config.loop, folder
-        self._fabric = Fabric(accelerator=config.device, devices=1, precision=config.precision)  # type: ignore[arg-type]
         if config.pretrained:
             _adopt(task, config.pretrained)
         task.to(self._fabric.device)
@@ -64,23 +74,27 @@ class Trainer:
         loop = self._loop
         if self._config.resume:
             self._resume()
-        self._folder.history(before_epoch=self._epoch)
-        with Progress("epoch", self._epoch, loop.epochs, self._n_batches) as progress:
+        if self._first:
+            self._folder.history(before_epoch=self._epoch)
+        with Progress("epoch", self._epoch, loop.epochs, self._n_batches, not self._first) as progress:
             while self._epoch < loop.epochs and not self._tired():
                 epoch, started = self._epoch, time.monotonic()
                 last = epoch + 1 == loop.epochs
                 figures = self._train_epoch(epoch, progress)
                 if self._plateau_on == "loss":
-                    self._plateau.see(float(figures["loss"]), epoch)
+                    self._plateau.see(self._mean(figures["loss"]), epoch)
                 line = self._validate(epoch, figures) if last or (epoch + 1) % loop.validate_every == 0 else None
                 self._epoch, self._seconds = epoch + 1, self._seconds + time.monotonic() - started
-                if line:
+                if line and self._first:
                     self._folder.append_metrics(line | {"seconds": self._seconds})
                     progress.say(epoch, line)
-                if last or self._epoch % loop.save_every == 0 or self._tired():
+                    for logger in self._loggers:
+                        logger.log(scalars(line), epoch)
+                if self._first and (last or self._epoch % loop.save_every == 0 or self._tired()):
                     self.keeper.save(epoch, self._state())
-                if loop.keep_every and self._epoch % loop.keep_every == 0:
+                if self._first and loop.keep_every and self._epoch % loop.keep_every == 0:
                     self.keeper.save_epoch(epoch)
+        self._fabric.barrier()  # until best.ckpt is there
         if self._epoch:
             self._task.module.load_state_dict(checkpoint.load(self._folder.best)["model"])
         self._objective.eval()
@@ -91,24 +105,45 @@ class Trainer:
         """Return the epoch's means of what the objective gave; they stay on the device."""
         seed = self._config.seed * 100_003 + epoch
         generator = torch.Generator().manual_seed(seed)
-        torch.manual_seed(seed)
+        # What torch.manual_seed does, without its 0.3 ms of bookkeeping for devices that are not there.
+        torch.default_generator.manual_seed(seed)
+        if self._fabric.device.type == "cuda":
+            torch.cuda.manual_seed_all(seed)
         if not self._objective.training:
             self._objective.train()
         self._task.on_epoch(epoch)
+        if self._fabric.global_rank:  # each process its own dropout, but the same batches
+            torch.manual_seed(seed + (self._fabric.global_rank << 32))
         loop, sums = self._loop, dict[str, Tensor]()
         batches = islice(self._task.batches(generator), self._n_batches)
-        for i, batch in enumerate(progress.batches(epoch, batches)):
+        for i, whole in enumerate(progress.batches(epoch, batches)):
+            batch, weight = self._share(whole) if self._fabric.world_size > 1 else (whole, 1.0)
             group = min(loop.accumulate, self._n_batches - i // loop.accumulate * loop.accumulate)
             ends = (i + 1) % loop.accumulate == 0 or i + 1 == self._n_batches
             with nullcontext() if ends else self._fabric.no_backward_sync(self._objective):
                 said = self._objective(*batch)
                 value = said["loss"] if isinstance(said, dict) else said
-                self._fabric.backward(value if group == 1 else value / group)
+                self._fabric.backward(value if group == weight == 1 else value * (weight / group))
             for key, part in said.items() if isinstance(said, dict) else (("loss", said),):
-                sums[key] = sums[key] + part.detach() if key in sums else part.detach()
+                part = part.detach() if weight == 1 else part.detach() * weight
+                sums[key] = sums[key] + part if key in sums else part
             if ends:
                 self._step(epoch * self._n_steps + i // loop.accumulate, epoch)
         return {key: total / self._n_batches for key, total in sums.items()}
+
+    def _share(self, batch: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], float]:
+        """Return this process's rows of a batch, and their weight: processes' gradients are averaged as equals."""
+        rows, n, k = len(batch[0]), self._fabric.world_size, self._fabric.global_rank
+        low, high = rows * k // n, rows * (k + 1) // n
+        if rows < n:
+            raise ValueError(f"devices: a batch of {rows} rows cannot be shared by {n} processes")
+        return tuple(part[low:high] for part in batch), (high - low) * n / rows
+
+    def _mean(self, value: Tensor) -> float:
+        """Return a figure's mean over the processes."""
+        mean = self._fabric.all_reduce(value, reduce_op="mean")
+        assert isinstance(mean, Tensor)
+        return float(mean)
 
     def _step(self, step: int, epoch: int) -> None:
         loop, total = self._loop, max(1, self._n_steps * self._loop.epochs)
@@ -125,14 +160,15 @@ class Trainer:
     def _validate(self, epoch: int, figures: dict[str, Tensor]) -> dict[str, Any]:
         """Return the epoch's line of metrics; what depends on them is done."""
         loop = self._loop
-        losses = {key: float(value) for key, value in figures.items()}
+        losses = {key: self._mean(value) for key, value in figures.items()}
         if not math.isfinite(losses["loss"]):
             raise ValueError(
                 f"the training loss is {losses['loss']} in epoch {epoch + 1}: lower loop.lr, set loop.clip_norm, "
                 "or look for values in the data that are too large"
             )
         self._objective.eval()
-        metrics = losses | self._task.validate()
+        # The first process's, so that all decide alike.
+        metrics = losses | self._fabric.broadcast(self._task.validate())
         for name in {loop.monitor, self._plateau_on or loop.monitor}:
             if name not in metrics:
                 raise ValueError(f"loop.monitor: validation gives no {name!r}; it gives {', '.join(metrics)}")
@@ -179,9 +215,7 @@ def _optimizer(task: Task, config: RunConfig) -> torch.optim.Optimizer:
     kind = torch.optim.AdamW if loop.optimizer is Optimizer.adamw else torch.optim.Adam
     # One call for all weights: twice as fast on a CPU. A gradient scaler does not clip for it.
     fused = config.precision != "16-mixed"
-    return kind(
-        parameters, lr=loop.lr, betas=betas, weight_decay=loop.weight_decay, fused=fused
-    )
+    return kind(parameters, lr=loop.lr, betas=betas, weight_decay=loop.weight_decay, fused=fused)
 
 
 def _adopt(task: Task, path: str) -> None:

@@ -18,11 +18,11 @@ LINE_S = 2.0  # between lines: ten thousand quick epochs are not ten thousand li
 class Progress:
     """Shows batches as they are taken and epochs' figures when they end."""
 
-    def __init__(self, what: str, first_epoch: int, n_epochs: int, n_batches: int) -> None:
+    def __init__(self, what: str, first_epoch: int, n_epochs: int, n_batches: int, quiet: bool = False) -> None:
         self._what, self._n_epochs, self._n_batches = what, n_epochs, n_batches
         self._first, self._started = first_epoch, time.monotonic()
         self._drawn = self._said = 0.0
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(stderr=True, highlight=False, quiet=quiet)
         self._bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -31,7 +31,7 @@ class Progress:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=self._console,
-            disable=not self._console.is_terminal,
+            disable=quiet or not self._console.is_terminal,
             auto_refresh=False,
         )
         self._task = self._bars.add_task(what, total=n_epochs * n_batches, figures="")
