@@ -78,12 +78,15 @@ class Layout:
         parts = [self.coordinate(delta), torch.cos(turn), torch.sin(turn), _take(delta, self.others)]
         return torch.cat([*parts, delta[..., self.nq :]], -1)
 
-    def around(self, delta: Tensor) -> Tensor:
-        """Return a change (..., n_delta) of which zero is no change at all: one is added to the cosines."""
+    def around(self, delta: Tensor, one: float = 1.0) -> Tensor:
+        """Return a change (..., n_delta) of which zero is no change at all: one is added to the cosines.
+
+        With `one` of -1 it is taken away again.
+        """
         first, n = len(self.coordinates), len(self.angles)
         if not n:
             return delta
-        return torch.cat([delta[..., :first], delta[..., first : first + n] + 1.0, delta[..., first + n :]], -1)
+        return torch.cat([delta[..., :first], delta[..., first : first + n] + one, delta[..., first + n :]], -1)
 
     def turn(self, delta: Tensor) -> Tensor:
         """Return the angles' changes (..., n) [rad] of a change (..., n_delta), whatever its pairs' length."""

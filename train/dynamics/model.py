@@ -123,9 +123,11 @@ class DynamicsNet(Servable):
         self.n_increments = self.layout.nq if config.increments and config.window > 1 else 0
         self.n_relative = self.n_coordinates + self.n_increments
         n_inputs, n_moves = self.n_relative + n_seen, self.layout.n_row
+        self.input_mean: Tensor
         self.input_scale: Tensor
         self.move_scale: Tensor
         self.delta_scale: Tensor
+        self.register_buffer("input_mean", torch.zeros(n_seen))
         self.register_buffer("input_scale", torch.ones(n_inputs))
         self.register_buffer("move_scale", torch.ones(n_moves))
         self.register_buffer("delta_scale", torch.ones(self.layout.n_delta))
@@ -182,7 +184,8 @@ class DynamicsNet(Servable):
     def advance(self, x: Tensor, before: Tensor | None, lane: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return a lane's states, by name, after one more raw row (batch, S + A) and the row before it."""
         following: dict[str, Tensor] = {}
-        gates = F.linear(self.layout.seen(x, self.transform) / self.input_scale[self.n_relative :], self._columns(2))
+        seen = (self.layout.seen(x, self.transform) - self.input_mean) / self.input_scale[self.n_relative :]
+        gates = F.linear(seen, self._columns(2))
         if self.n_relative:
             # What counts relative to a row before it: a lane's first row has none.
             following["started"] = torch.ones_like(lane["started"])
@@ -253,7 +256,7 @@ class DynamicsNet(Servable):
 
     def _seen(self, x: Tensor) -> Tensor:
         """Return what the GRU sees of raw windows (batch, n, S + A)."""
-        parts = [self.layout.seen(x, self.transform)]
+        parts = [self.layout.seen(x, self.transform) - self.input_mean]
         if self.n_increments:
             parts.insert(0, self._increments(x))
         if self.n_coordinates:
