@@ -78,6 +78,13 @@ class Corpus:
         self._decoded: tuple[int, Floats, Floats] | None = None
         self._checked: set[Run] = set()
 
+    def names(self) -> list[str]:
+        """Return a name for each source: its file's, or the whole path where two files are called the same."""
+        names = [source.path.name for source in self.sources]
+        if len(set(names)) == len(names):
+            return names
+        return [str(source.path) for source in self.sources]
+
     def __len__(self) -> int:
         return sum(source.count for source in self.sources)
 

@@ -81,9 +81,9 @@ class PoseNet(Servable):
     def rounding(self, x: Tensor) -> Tensor:
         """Return four standard deviations (batch,) of what float32 leaves of the answers' sums.
 
-        Rounding errors are taken for independent (Higham and Mary, 2019): n additions to a sum leave a variance of n u^2 / 3
-        times its square, u = 2^-24, half as much while it grows. K products are summed in eight lanes or more. Layers
-        hand on what they got, as they hand on values.
+        Rounding errors are taken for independent (Higham and Mary, 2019): n additions to a sum leave a variance of
+        n u^2 / 3 times its square, u = 2^-24, half as much while it grows. K products are summed in eight lanes or
+        more. Layers hand on what they got, as they hand on values.
         """
         values = self.encode(x)
         variance = torch.zeros_like(values)

@@ -24,11 +24,9 @@ class Split:
 
     def describe(self, corpus: Corpus) -> dict[str, Any]:
         """Return how many sequences are trained on and which are held out, as "FILE:first-last"."""
+        names = corpus.names()
         held = {
-            side: [
-                f"{corpus.sources[run.source].path.name}:{run.start}-{run.start + run.count - 1}"
-                for run in getattr(self, side)
-            ]
+            side: [f"{names[run.source]}:{run.start}-{run.start + run.count - 1}" for run in getattr(self, side)]
             for side in ("validation", "test")
         }
         return {"train": sum(run.count for run in self.train), **held}
@@ -59,7 +57,7 @@ def named_runs(corpus: Corpus, held: Any) -> list[Run]:
     """
     if not isinstance(held, list) or not held:
         raise ValueError("the checkpoint names no held-out sequences: it was not trained on data")
-    index = {source.path.name: i for i, source in enumerate(corpus.sources)}
+    index = {name: i for i, name in enumerate(corpus.names())}
     runs = []
     for row in held:
         found = re.fullmatch(r"(.+):(\d{1,18})-(\d{1,18})", row) if isinstance(row, str) else None
