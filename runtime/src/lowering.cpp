@@ -97,7 +97,8 @@ namespace {
 
 Lowering find_operator(const OnnxNode& node) {
   if (node.domain.empty() || node.domain == "ai.onnx") {
-    for (const auto* family : {&shape_operators(), &math_operators(), &recurrent_operators()}) {
+    for (const auto* family : {&shape_operators(), &math_operators(), &recurrent_operators(), &activation_operators(),
+                               &logic_operators(), &normalization_operators(), &spatial_operators()}) {
       const auto found = family->find(node.op);
       if (found != family->end()) return found->second;
     }

@@ -62,7 +62,26 @@ using Lowering = void (*)(NodeContext&);
 // The operators of one family by name.
 const std::map<std::string, Lowering>& shape_operators();
 const std::map<std::string, Lowering>& math_operators();
+const std::map<std::string, Lowering>& activation_operators();
+const std::map<std::string, Lowering>& logic_operators();
+const std::map<std::string, Lowering>& normalization_operators();
+const std::map<std::string, Lowering>& spatial_operators();
 const std::map<std::string, Lowering>& recurrent_operators();
+
+// x [inner, inputs] times a constant matrix. A few outputs are summed in double.
+ValueId dense(NodeContext& node, ValueId x, const Tensor& matrix, std::size_t inputs, std::size_t outputs,
+              bool transposed, std::vector<float> bias, const Shape& shape);
+
+// A constant of one float.
+ValueId scalar(NodeContext& node, float value);
+
+// The axis brought to the end, and how to bring it back: [.., axis, ..] as [outer, n].
+struct Turned {
+  ValueId value;
+  std::size_t outer, n;
+};
+Turned axis_last(NodeContext& node, ValueId x, std::size_t axis);
+ValueId axis_back(NodeContext& node, ValueId turned, std::size_t axis, const Shape& shape);
 
 // An axis counted from the end or the beginning, as one counted from the beginning. Throws when it is not below `rank`.
 std::size_t normal_axis(std::int64_t axis, std::size_t rank);

@@ -22,8 +22,7 @@ void CopyOperation::run(const Source* in, const Result* out, std::size_t first,
 
 void UnaryOperation::run(const Source* in, const Result* out, std::size_t first,
                          std::size_t last) const LEARN_RT_REALTIME {
-  const auto f = elementwise_kernels().unary[kind];
-  for (std::size_t r = first; r < last; ++r) f(in->row(r), out->row(r), size_);
+  for (std::size_t r = first; r < last; ++r) kernel_(in->row(r), alpha_, beta_, out->row(r), size_);
 }
 
 void BinaryOperation::run(const Source* in, const Result* out, std::size_t first,

@@ -46,11 +46,14 @@ class CopyOperation final : public Operation {
 
 class UnaryOperation final : public Operation {
  public:
-  UnaryOperation(Unary kind_, std::size_t size) : kind(kind_), size_(size) {}
+  UnaryOperation(Unary kind_, std::size_t size, float alpha = 0, float beta = 0)
+      : kind(kind_), kernel_(unary_kernel(kind_)), alpha_(alpha), beta_(beta), size_(size) {}
   void run(const Source* in, const Result* out, std::size_t first, std::size_t last) const LEARN_RT_REALTIME override;
   const Unary kind;
 
  private:
+  UnaryKernel kernel_;
+  float alpha_, beta_;
   std::size_t size_;
 };
 

@@ -1,20 +1,40 @@
-// Arithmetic, activations, sums, matrix products, layer normalization.
+// Arithmetic, sums, matrix products.
 
 #include <algorithm>
-#include <cmath>
+#include <numeric>
+#include <optional>
 #include <stdexcept>
 
 #include "lowering.h"
 
 namespace learn_rt {
-namespace {
 
 ValueId scalar(NodeContext& node, float value) { return node.b.constant({{}, true, {value}, {}}); }
 
-template <Unary kKind>
-void unary(NodeContext& node) {
-  node.output(0, node.b.unary(kKind, node.input(0)));
+ValueId dense(NodeContext& node, ValueId x, const Tensor& matrix, std::size_t inputs, std::size_t outputs,
+              bool transposed, std::vector<float> bias, const Shape& shape) {
+  constexpr std::size_t kThin = 4;
+  if (inputs == 0 || outputs == 0) throw std::runtime_error("an empty matrix");
+  if (!matrix.is_float) throw std::runtime_error("whole numbers where floats are expected");
+  const std::vector<float>& weights = matrix.floats;
+  const std::size_t inner = node.b.size(x) / inputs;
+  node.b.hold(outputs > kThin ? packed_size(inputs, outputs) : weights.size());
+  node.b.multiply(inner, inputs, outputs);
+  if (outputs > kThin) {
+    Panels panels = pack(weights.data(), inputs, outputs, transposed, bias.empty() ? nullptr : bias.data());
+    return node.b.emit(std::make_shared<DenseOperation>(std::move(panels), inner), {x}, shape);
+  }
+  std::vector<float> rows(weights.size());
+  for (std::size_t o = 0; o < outputs; ++o) {
+    for (std::size_t i = 0; i < inputs; ++i) {
+      rows[o * inputs + i] = transposed ? weights[o * inputs + i] : weights[i * outputs + o];
+    }
+  }
+  bias.resize(outputs, 0.0F);
+  return node.b.emit(std::make_shared<ThinDenseOperation>(std::move(rows), std::move(bias), inner), {x}, shape);
 }
+
+namespace {
 
 // The constant of Max and Min comes first: then a NaN goes through.
 template <Binary kKind>
@@ -39,34 +59,41 @@ void clip(NodeContext& node) {
   node.output(0, x);
 }
 
-void leaky_relu(NodeContext& node) {
-  const ValueId zero = scalar(node, 0.0F), x = node.input(0);
-  const ValueId below = node.b.binary(kMul, node.b.binary(kMin, zero, x), scalar(node, node.number("alpha", 0.01F)));
-  node.output(0, node.b.binary(kAdd, node.b.binary(kMax, zero, x), below));
-}
-
 void pow(NodeContext& node) {
-  const auto& exponent = node.floats(1);
   const ValueId x = node.input(0);
-  if (exponent.size() == 1 && exponent[0] == 2.0F) return node.output(0, node.b.binary(kMul, x, x));
-  if (exponent.size() == 1 && exponent[0] == 0.5F) return node.output(0, node.b.unary(kSqrt, x));
-  throw std::runtime_error("only the exponents 2 and 0.5 are supported");
+  ValueId exponent = node.input(1);
+  if (const Tensor* known = node.b.known(exponent)) {
+    Tensor floats{known->shape, true, known->floats, {}};
+    if (!known->is_float) floats.floats.assign(known->ints.begin(), known->ints.end());
+    const bool one = floats.floats.size() == 1 && broadcast_shape(node.b.shape(x), known->shape) == node.b.shape(x);
+    const float n = one ? floats.floats[0] : 0.0F;
+    if (n == 2.0F) return node.output(0, node.b.binary(kMul, x, x));
+    if (n == 3.0F) return node.output(0, node.b.binary(kMul, node.b.binary(kMul, x, x), x));
+    if (n == 0.5F) return node.output(0, node.b.unary(kSqrt, x));
+    if (!known->is_float) exponent = node.b.constant(std::move(floats));
+  }
+  node.output(0, node.b.binary(kPow, x, exponent));
 }
 
-// Brings the reduced axes to the end, then reduces [outer, inner] to [outer].
-template <Reduction kKind>
-void reduce(NodeContext& node) {
+// What a reduction reads, and the shape of what it gives.
+struct Reduced {
+  ValueId matrix;  // [outer, inner]: the reduced axes brought to the end
+  std::size_t outer, inner;
+  Shape result;
+};
+
+// No value when nothing is to be reduced.
+std::optional<Reduced> reduced_axes(NodeContext& node, std::int64_t since) {
   const Shape shape = node.shape(0);
-  const std::int64_t since = kKind == Reduction::kSum ? 13 : 18;
   const auto axes = node.axes(1, since);
   const bool keep = node.integer("keepdims", 1) != 0, empty_is_none = node.integer("noop_with_empty_axes", 0) != 0;
   const bool all = !axes || axes->empty();
-  if (all && empty_is_none) return node.output(0, node.input(0));
+  if (all && empty_is_none) return std::nullopt;
   std::vector<bool> reduced(shape.size(), all);
   if (!all) {
     for (const std::int64_t axis : *axes) reduced[normal_axis(axis, shape.size())] = true;
   }
-  Shape kept_shape, result;
+  Shape result;
   std::vector<std::size_t> order;
   std::size_t outer = 1, inner = 1;
   for (std::size_t i = 0; i < shape.size(); ++i) {
@@ -94,32 +121,38 @@ void reduce(NodeContext& node) {
     }
   }
   const Shape matrix{static_cast<std::int64_t>(outer), static_cast<std::int64_t>(inner)};
-  const ValueId x = node.b.gather({node.input(0)}, matrix, from);
-  node.output(0, node.b.emit(std::make_shared<ReduceOperation>(kKind, outer, inner), {x}, result));
+  return Reduced{node.b.gather({node.input(0)}, matrix, from), outer, inner, result};
 }
 
-// x [inner, inputs] times a constant matrix. A few outputs are summed in double.
-ValueId dense(NodeContext& node, ValueId x, const Tensor& matrix, std::size_t inputs, std::size_t outputs,
-              bool transposed, std::vector<float> bias, const Shape& shape) {
-  constexpr std::size_t kThin = 4;
-  if (inputs == 0 || outputs == 0) throw std::runtime_error("an empty matrix");
-  if (!matrix.is_float) throw std::runtime_error("whole numbers where floats are expected");
-  const std::vector<float>& weights = matrix.floats;
-  const std::size_t inner = node.b.size(x) / inputs;
-  node.b.hold(outputs > kThin ? packed_size(inputs, outputs) : weights.size());
-  node.b.multiply(inner, inputs, outputs);
-  if (outputs > kThin) {
-    Panels panels = pack(weights.data(), inputs, outputs, transposed, bias.empty() ? nullptr : bias.data());
-    return node.b.emit(std::make_shared<DenseOperation>(std::move(panels), inner), {x}, shape);
+ValueId emit_reduction(NodeContext& node, Reduction kind, const Reduced& r, ValueId matrix) {
+  return node.b.emit(std::make_shared<ReduceOperation>(kind, r.outer, r.inner), {matrix}, r.result);
+}
+
+template <Reduction kKind>
+void reduce(NodeContext& node) {
+  const auto r = reduced_axes(node, kKind == Reduction::kSum ? 13 : 18);
+  node.output(0, r ? emit_reduction(node, kKind, *r, r->matrix) : node.input(0));
+}
+
+enum class Norm { kL1, kL2, kSquares, kLogSumExp };
+
+// A reduction of a function of the elements, and a function of the result.
+template <Norm kNorm>
+void reduce_norm(NodeContext& node) {
+  const auto r = reduced_axes(node, 18);
+  if (!r) throw std::runtime_error("noop_with_empty_axes = 1 is not supported");
+  if constexpr (kNorm == Norm::kLogSumExp) {
+    const auto n = static_cast<std::int64_t>(r->outer);
+    const auto column = [&](ValueId id) { return node.b.reshape(id, {n, 1}); };
+    const ValueId largest = emit_reduction(node, Reduction::kMax, *r, r->matrix);
+    const ValueId away = node.b.unary(kExp, node.b.binary(kSub, r->matrix, column(largest)));
+    const ValueId sum = emit_reduction(node, Reduction::kSum, *r, away);
+    return node.output(0, node.b.binary(kAdd, node.b.unary(kLog, sum), largest));
   }
-  std::vector<float> rows(weights.size());
-  for (std::size_t o = 0; o < outputs; ++o) {
-    for (std::size_t i = 0; i < inputs; ++i) {
-      rows[o * inputs + i] = transposed ? weights[o * inputs + i] : weights[i * outputs + o];
-    }
-  }
-  bias.resize(outputs, 0.0F);
-  return node.b.emit(std::make_shared<ThinDenseOperation>(std::move(rows), std::move(bias), inner), {x}, shape);
+  const ValueId x = r->matrix;
+  const ValueId terms = kNorm == Norm::kL1 ? node.b.unary(kAbs, x) : node.b.binary(kMul, x, x);
+  const ValueId sum = emit_reduction(node, Reduction::kSum, *r, terms);
+  node.output(0, kNorm == Norm::kL2 ? node.b.unary(kSqrt, sum) : sum);
 }
 
 ValueId transposed(ProgramBuilder& b, ValueId x) {
@@ -128,6 +161,26 @@ ValueId transposed(ProgramBuilder& b, ValueId x) {
   std::vector<std::size_t> from(rows * columns);
   for (std::size_t i = 0; i < from.size(); ++i) from[i] = i % rows * columns + i / rows;
   return b.gather({x}, {old[1], old[0]}, from);
+}
+
+// [batch, m, k] or [m, k] times as many constant matrices as the batch has, each packed by itself.
+ValueId constant_products(NodeContext& node, ValueId a, const Tensor& matrices, const MatMulOperation::Sizes& s,
+                          const Shape& shape) {
+  const auto i64 = [](std::size_t v) { return static_cast<std::int64_t>(v); };
+  std::vector<ValueId> parts;
+  const Tensor held = matrices;  // the constant may move when others are made
+  node.b.hold(held.floats.size());
+  for (std::size_t k = 0; k < s.batch; ++k) {
+    std::vector<std::size_t> from(s.m * s.k);
+    std::iota(from.begin(), from.end(), k * s.a_step);
+    const ValueId left = node.b.gather({a}, {i64(s.m), i64(s.k)}, from);
+    const auto first = held.floats.begin() + static_cast<std::ptrdiff_t>(k * s.b_step);
+    const Tensor matrix{{i64(s.k), i64(s.n)}, true, {first, first + static_cast<std::ptrdiff_t>(s.b_step)}, {}};
+    parts.push_back(dense(node, left, matrix, s.k, s.n, false, {}, {i64(s.m), i64(s.n)}));
+  }
+  std::vector<std::size_t> all(s.batch * s.m * s.n);
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return node.b.gather(parts, shape, all);
 }
 
 // [.., m, k] times [.., k, n].
@@ -151,6 +204,11 @@ ValueId product(NodeContext& node, ValueId a, ValueId b) {
   if (node.b.known(b) != nullptr && right.size() == 2)
     return dense(node, a, *node.b.known(b), uk, un, false, {}, shape);
   const bool a_once = count(left_batch) == 1, b_once = count(right_batch) == 1;
+  // An ensemble: each batch has its own constant matrix.
+  if (node.b.known(b) != nullptr && node.b.known(b)->is_float && count(right_batch) == batch &&
+      (a_once || count(left_batch) == batch)) {
+    return constant_products(node, a, *node.b.known(b), {batch, um, uk, un, a_once ? 0 : um * uk, uk * un}, shape);
+  }
   if ((!a_once && count(left_batch) != batch) || (!b_once && count(right_batch) != batch)) {
     throw std::runtime_error("batches that spread over each other are not supported");
   }
@@ -200,35 +258,10 @@ void gemm(NodeContext& node) {
   node.output(0, y);
 }
 
-void layer_normalization(NodeContext& node) {
-  const Shape shape = node.shape(0);
-  node.require("stash_type", 1);
-  const std::size_t axis = normal_axis(node.integer("axis", -1), shape.size());
-  const float epsilon = node.number("epsilon", 1e-5F);
-  if (node.has_output(1) || node.has_output(2)) throw std::runtime_error("only the first output is supported");
-  std::size_t n = 1;
-  for (std::size_t i = axis; i < shape.size(); ++i) n *= static_cast<std::size_t>(shape[i]);
-  std::vector<float> scale = node.floats(1), bias = node.has_input(2) ? node.floats(2) : std::vector<float>();
-  if (n == 0 || scale.size() != n || (!bias.empty() && bias.size() != n)) {
-    throw std::runtime_error("scale and bias must cover the normalized axes");
-  }
-  const std::size_t outer = node.b.size(node.input(0)) / n;
-  node.output(0, node.b.emit(std::make_shared<LayerNormOperation>(std::move(scale), std::move(bias), epsilon, outer),
-                             {node.input(0)}, shape));
-}
-
 }  // namespace
 
 const std::map<std::string, Lowering>& math_operators() {
   static const std::map<std::string, Lowering> operators{
-      {"Relu", unary<kRelu>},
-      {"Abs", unary<kAbs>},
-      {"Neg", unary<kNeg>},
-      {"Sigmoid", unary<kSigmoid>},
-      {"Tanh", unary<kTanh>},
-      {"Exp", unary<kExp>},
-      {"Sqrt", unary<kSqrt>},
-      {"Reciprocal", unary<kReciprocal>},
       {"Add", binary<kAdd>},
       {"Sub", binary<kSub>},
       {"Mul", binary<kMul>},
@@ -236,15 +269,17 @@ const std::map<std::string, Lowering>& math_operators() {
       {"Min", extreme<kMin>},
       {"Max", extreme<kMax>},
       {"Clip", clip},
-      {"LeakyRelu", leaky_relu},
       {"Pow", pow},
       {"ReduceSum", reduce<Reduction::kSum>},
       {"ReduceMean", reduce<Reduction::kMean>},
       {"ReduceMax", reduce<Reduction::kMax>},
       {"ReduceMin", reduce<Reduction::kMin>},
+      {"ReduceL1", reduce_norm<Norm::kL1>},
+      {"ReduceL2", reduce_norm<Norm::kL2>},
+      {"ReduceSumSquare", reduce_norm<Norm::kSquares>},
+      {"ReduceLogSumExp", reduce_norm<Norm::kLogSumExp>},
       {"MatMul", matmul},
       {"Gemm", gemm},
-      {"LayerNormalization", layer_normalization},
   };
   return operators;
 }

@@ -16,6 +16,16 @@ std::size_t product(const Shape& shape, std::size_t first, std::size_t last) {
   return n;
 }
 
+// Moves the elements of [outer, a, b] to [outer, b, a].
+ValueId swap_last(ProgramBuilder& b, ValueId x, std::size_t outer, std::size_t rows, std::size_t columns) {
+  std::vector<std::size_t> from(outer * rows * columns);
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    const std::size_t o = i / (rows * columns), at = i % (rows * columns);
+    from[i] = o * rows * columns + at % rows * columns + at / rows;
+  }
+  return b.gather({x}, {static_cast<std::int64_t>(from.size())}, from);
+}
+
 // Picks `picked` along an axis, which may repeat or leave out any. The shape's other dimensions stay.
 ValueId pick(ProgramBuilder& b, ValueId x, std::size_t axis, const std::vector<std::int64_t>& picked) {
   Shape shape = b.shape(x);
@@ -287,18 +297,96 @@ void expand(NodeContext& node) {
   node.output(0, node.b.broadcast(node.input(0), shape));
 }
 
+// Where element i of a padded axis comes from, or -1 for the constant.
+std::int64_t padded_from(const std::string& mode, std::int64_t i, std::int64_t n) {
+  if (i >= 0 && i < n) return i;
+  if (mode == "edge") return i < 0 ? 0 : n - 1;
+  if (mode == "wrap") return (i % n + n) % n;
+  if (mode == "reflect") {
+    const std::int64_t period = 2 * (n - 1);
+    const std::int64_t at = period == 0 ? 0 : (i % period + period) % period;
+    return at < n ? at : period - at;
+  }
+  return -1;
+}
+
+void pad(NodeContext& node) {
+  const std::string mode = node.text("mode", "constant");
+  if (mode != "constant" && mode != "edge" && mode != "wrap" && mode != "reflect") {
+    throw std::runtime_error("mode " + mode.substr(0, 32) + " is not supported");
+  }
+  const Shape old = node.shape(0);
+  std::vector<std::int64_t> axes(old.size());
+  std::iota(axes.begin(), axes.end(), 0);
+  if (node.has_input(3)) axes = node.integers(3);
+  const std::vector<std::int64_t> pads = node.integers(1);
+  if (pads.size() != 2 * axes.size()) throw std::runtime_error("pads must hold two numbers an axis");
+  Shape begin(old.size(), 0), shape = old;
+  for (std::size_t k = 0; k < axes.size(); ++k) {
+    const std::size_t axis = normal_axis(axes[k], old.size());
+    for (const std::int64_t p : {pads[k], pads[axes.size() + k]}) {
+      if (p < -old[axis] || p > std::int64_t{1} << 24) throw std::runtime_error("pads of " + std::to_string(p));
+      shape[axis] += p;
+    }
+    begin[axis] = pads[k];
+  }
+  std::vector<float> fill{0.0F};
+  if (mode == "constant" && node.has_input(2)) fill = node.floats(2);
+  if (fill.size() != 1) throw std::runtime_error("constant_value must be one number");
+  const std::size_t constant = node.b.size(node.input(0));
+  std::vector<std::size_t> from(count(shape), 0);
+  std::vector<bool> filled(from.size(), false);
+  std::size_t inside = 1, source = 1;  // elements of one place of this axis, in the result and in x
+  for (std::size_t axis = old.size(); axis-- > 0;) {
+    const auto n = static_cast<std::size_t>(shape[axis]);
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      const std::int64_t at = padded_from(mode, static_cast<std::int64_t>(i / inside % n) - begin[axis], old[axis]);
+      filled[i] = filled[i] || at < 0;
+      if (at > 0) from[i] += static_cast<std::size_t>(at) * source;
+    }
+    inside *= n;
+    source *= static_cast<std::size_t>(old[axis]);
+  }
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    if (filled[i]) from[i] = constant;
+  }
+  node.output(0, node.b.gather({node.input(0), scalar(node, fill[0])}, shape, from));
+}
+
 }  // namespace
+
+Turned axis_last(NodeContext& node, ValueId x, std::size_t axis) {
+  const Shape shape = node.b.shape(x);
+  const auto n = static_cast<std::size_t>(shape[axis]);
+  const std::size_t outer = product(shape, 0, axis), inner = product(shape, axis + 1, shape.size());
+  return {inner == 1 ? x : swap_last(node.b, x, outer, n, inner), outer * inner, n};
+}
+
+ValueId axis_back(NodeContext& node, ValueId turned, std::size_t axis, const Shape& shape) {
+  const auto n = static_cast<std::size_t>(shape[axis]);
+  const std::size_t outer = product(shape, 0, axis), inner = product(shape, axis + 1, shape.size());
+  return node.b.reshape(inner == 1 ? turned : swap_last(node.b, turned, outer, inner, n), shape);
+}
 
 const std::map<std::string, Lowering>& shape_operators() {
   static const std::map<std::string, Lowering> operators{
-      {"Identity", identity},   {"Dropout", dropout},
-      {"Constant", constant},   {"ConstantOfShape", constant_of_shape},
-      {"Cast", cast},           {"Shape", shape_of},
-      {"Reshape", reshape},     {"Flatten", flatten},
-      {"Squeeze", squeeze},     {"Unsqueeze", unsqueeze},
-      {"Transpose", transpose}, {"Slice", slice},
-      {"Split", split},         {"Concat", concat},
-      {"Gather", gather},       {"Expand", expand},
+      {"Identity", identity},
+      {"Dropout", dropout},
+      {"Constant", constant},
+      {"ConstantOfShape", constant_of_shape},
+      {"Cast", cast},
+      {"Shape", shape_of},
+      {"Reshape", reshape},
+      {"Flatten", flatten},
+      {"Squeeze", squeeze},
+      {"Unsqueeze", unsqueeze},
+      {"Transpose", transpose},
+      {"Slice", slice},
+      {"Split", split},
+      {"Concat", concat},
+      {"Gather", gather},
+      {"Expand", expand},
+      {"Pad", pad},
   };
   return operators;
 }

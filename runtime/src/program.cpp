@@ -22,6 +22,12 @@ std::int64_t apply(Binary kind, std::int64_t a, std::int64_t b) {
   constexpr std::int64_t kLimit = std::int64_t{1} << 40;
   if (kind == kMin) return std::min(a, b);
   if (kind == kMax) return std::max(a, b);
+  if (kind == kEqual) return a == b ? 1 : 0;
+  if (kind == kGreater) return a > b ? 1 : 0;
+  if (kind == kGreaterOrEqual) return a >= b ? 1 : 0;
+  if (kind == kAnd) return a != 0 && b != 0 ? 1 : 0;
+  if (kind == kOr) return a != 0 || b != 0 ? 1 : 0;
+  if (kind == kPow) throw std::runtime_error("a power of whole numbers is not supported");
   if (std::abs(a / 2) > kLimit || std::abs(b / 2) > kLimit) throw std::runtime_error("a whole number is too large");
   switch (kind) {
     case kAdd:
@@ -199,9 +205,9 @@ ValueId ProgramBuilder::broadcast(ValueId id, const Shape& to) {
   return gather({id}, to, broadcast_map(shape(id), to));
 }
 
-ValueId ProgramBuilder::unary(Unary kind, ValueId x) {
+ValueId ProgramBuilder::unary(Unary kind, ValueId x, float alpha, float beta) {
   const Shape result = shape(x);
-  return emit(std::make_shared<UnaryOperation>(kind, size(x)), {x}, result);
+  return emit(std::make_shared<UnaryOperation>(kind, size(x), alpha, beta), {x}, result);
 }
 
 ValueId ProgramBuilder::integer_binary(Binary kind, const Tensor& a, const Tensor& b) {

@@ -65,7 +65,7 @@ class ProgramBuilder {
   // Element i of the result is element from[i] of the inputs laid one after another. All of one element type.
   ValueId gather(const std::vector<ValueId>& inputs, const Shape& shape, const std::vector<std::size_t>& from);
   ValueId broadcast(ValueId id, const Shape& shape);
-  ValueId unary(Unary kind, ValueId x);
+  ValueId unary(Unary kind, ValueId x, float alpha = 0, float beta = 0);
   // With the standard's broadcasting.
   ValueId binary(Binary kind, ValueId a, ValueId b);
   ValueId emit(std::shared_ptr<const Operation> operation, std::vector<ValueId> in, const Shape& shape);

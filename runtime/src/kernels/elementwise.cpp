@@ -14,7 +14,7 @@ namespace learn_rt {
 namespace HWY_NAMESPACE {
 
 template <int kOp, class D, class V>
-HWY_INLINE V One(D d, V x) {
+HWY_INLINE V One(D d, V x, float alpha, float beta) {
   if constexpr (kOp == kRelu) return hn::Max(hn::Zero(d), x);
   if constexpr (kOp == kAbs) return hn::Abs(x);
   if constexpr (kOp == kNeg) return hn::Neg(x);
@@ -23,21 +23,49 @@ HWY_INLINE V One(D d, V x) {
   if constexpr (kOp == kExp) return Exp(d, x);
   if constexpr (kOp == kSqrt) return hn::Sqrt(x);
   if constexpr (kOp == kReciprocal) return hn::Div(hn::Set(d, 1.0F), x);
+  // Compared this way round, a NaN goes through.
+  if constexpr (kOp == kLeakyRelu) return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Mul(hn::Set(d, alpha), x), x);
+  if constexpr (kOp == kElu) {
+    return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Mul(hn::Set(d, alpha), ExpMinus(d, x, 1.0F)), x);
+  }
+  if constexpr (kOp == kHardSigmoid) {
+    const auto line = hn::MulAdd(hn::Set(d, alpha), x, hn::Set(d, beta));
+    return hn::Max(hn::Zero(d), hn::Min(hn::Set(d, 1.0F), line));
+  }
+  if constexpr (kOp == kSign) {
+    const auto up = hn::IfThenElse(hn::Gt(x, hn::Zero(d)), hn::Set(d, 1.0F), x);
+    return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Set(d, -1.0F), up);
+  }
+  if constexpr (kOp == kFloor) return hn::Floor(x);
+  if constexpr (kOp == kCeil) return hn::Ceil(x);
+  if constexpr (kOp == kRound) return hn::Round(x);
+}
+
+template <class M, class D>
+HWY_INLINE hn::Vec<D> OneWhere(D d, M holds) {
+  return hn::IfThenElseZero(holds, hn::Set(d, 1.0F));
 }
 
 template <int kOp, class V>
 HWY_INLINE V Two(V a, V b) {
+  const hn::DFromV<V> d;
   if constexpr (kOp == kAdd) return hn::Add(a, b);
   if constexpr (kOp == kSub) return hn::Sub(a, b);
   if constexpr (kOp == kMul) return hn::Mul(a, b);
   if constexpr (kOp == kDiv) return hn::Div(a, b);
   if constexpr (kOp == kMin) return hn::Min(a, b);
   if constexpr (kOp == kMax) return hn::Max(a, b);
+  if constexpr (kOp == kEqual) return OneWhere(d, hn::Eq(a, b));
+  if constexpr (kOp == kGreater) return OneWhere(d, hn::Gt(a, b));
+  if constexpr (kOp == kGreaterOrEqual) return OneWhere(d, hn::Ge(a, b));
+  if constexpr (kOp == kAnd) return hn::Mul(a, b);  // of 0 and 1
+  if constexpr (kOp == kOr) return hn::Max(a, b);
 }
 
 template <int kOp>
-void RunUnary(const float* x, float* y, std::size_t n) noexcept {
-  ForEach(n, [x, y](auto d, std::size_t i) HWY_ATTR { hn::StoreU(One<kOp>(d, hn::LoadU(d, x + i)), d, y + i); });
+void RunUnary(const float* x, float alpha, float beta, float* y, std::size_t n) noexcept {
+  ForEach(n,
+          [=](auto d, std::size_t i) HWY_ATTR { hn::StoreU(One<kOp>(d, hn::LoadU(d, x + i), alpha, beta), d, y + i); });
 }
 
 template <int kOp>
@@ -53,6 +81,19 @@ void RunBinary(const float* a, std::size_t a_size, const float* b, std::size_t b
     ForEach(n, [=](auto d, std::size_t i)
                    HWY_ATTR { hn::StoreU(Two<kOp>(hn::Set(d, *a), hn::LoadU(d, b + i)), d, y + i); });
   }
+}
+
+void RunPow(const float* a, std::size_t a_size, const float* b, std::size_t b_size, float* y, std::size_t n) noexcept {
+  for (std::size_t i = 0; i < n; ++i) y[i] = std::pow(a[a_size == 1 ? 0 : i], b[b_size == 1 ? 0 : i]);
+}
+
+void Affine(const float* x, const float* mean, const float* factor, const float* offset, bool each, float* y,
+            std::size_t n) noexcept {
+  ForEach(n, [=](auto d, std::size_t i) HWY_ATTR {
+    const auto of = [&](const float* given) HWY_ATTR { return each ? hn::LoadU(d, given + i) : hn::Set(d, *given); };
+    const auto centred = hn::Sub(hn::LoadU(d, x + i), of(mean));
+    hn::StoreU(hn::MulAdd(centred, of(factor), of(offset)), d, y + i);
+  });
 }
 
 void LayerNorm(const float* x, const float* scale, const float* bias, float epsilon, float* y, std::size_t n) noexcept {
@@ -84,8 +125,11 @@ const ElementwiseKernels* Elementwise() {
   static const ElementwiseKernels table{
       hwy::TargetName(HWY_TARGET),
       {RunUnary<kRelu>, RunUnary<kAbs>, RunUnary<kNeg>, RunUnary<kSigmoid>, RunUnary<kTanh>, RunUnary<kExp>,
-       RunUnary<kSqrt>, RunUnary<kReciprocal>},
-      {RunBinary<kAdd>, RunBinary<kSub>, RunBinary<kMul>, RunBinary<kDiv>, RunBinary<kMin>, RunBinary<kMax>},
+       RunUnary<kSqrt>, RunUnary<kReciprocal>, RunUnary<kLeakyRelu>, RunUnary<kElu>, RunUnary<kHardSigmoid>,
+       RunUnary<kSign>, RunUnary<kFloor>, RunUnary<kCeil>, RunUnary<kRound>},
+      {RunBinary<kAdd>, RunBinary<kSub>, RunBinary<kMul>, RunBinary<kDiv>, RunBinary<kMin>, RunBinary<kMax>, RunPow,
+       RunBinary<kEqual>, RunBinary<kGreater>, RunBinary<kGreaterOrEqual>, RunBinary<kAnd>, RunBinary<kOr>},
+      Affine,
       LayerNorm};
   return &table;
 }
@@ -102,6 +146,11 @@ HWY_EXPORT(Elementwise);
 const ElementwiseKernels& elementwise_kernels() {
   static const ElementwiseKernels& table = *HWY_DYNAMIC_DISPATCH(Elementwise)();
   return table;
+}
+
+UnaryKernel unary_kernel(Unary kind) {
+  return kind < kElementaryCount ? elementwise_kernels().unary[kind]
+                                 : function_kernels().unary[kind - kElementaryCount];
 }
 
 }  // namespace learn_rt

@@ -7,16 +7,47 @@ namespace learn_rt {
 
 // Vector code for the machine at hand, chosen once: each table is filled for the best instruction set that runs here.
 
-enum Unary { kRelu, kAbs, kNeg, kSigmoid, kTanh, kExp, kSqrt, kReciprocal, kUnaryCount };
-enum Binary { kAdd, kSub, kMul, kDiv, kMin, kMax, kBinaryCount };
+enum Unary {
+  kRelu,
+  kAbs,
+  kNeg,
+  kSigmoid,
+  kTanh,
+  kExp,
+  kSqrt,
+  kReciprocal,
+  kLeakyRelu,    // alpha x below 0
+  kElu,          // alpha (exp(x) - 1) below 0
+  kHardSigmoid,  // alpha x + beta, held to 0 and 1
+  kSign,
+  kFloor,
+  kCeil,
+  kRound,  // halves to even
+  kElementaryCount,
+  kLog = kElementaryCount,
+  kSin,
+  kCos,
+  kErf,
+  kGelu,
+  kGeluTanh,  // its approximation by tanh
+  kSoftplus,
+  kUnaryCount
+};
+// From kEqual on: 1 where it holds, else 0.
+enum Binary { kAdd, kSub, kMul, kDiv, kMin, kMax, kPow, kEqual, kGreater, kGreaterOrEqual, kAnd, kOr, kBinaryCount };
+
+// y[i] = f(x[i]); most functions have no use for alpha and beta. y must not overlap x.
+using UnaryKernel = void (*)(const float* x, float alpha, float beta, float* y, std::size_t n) noexcept;
 
 struct ElementwiseKernels {
   const char* target;  // "AVX2"
-  // y[i] = f(x[i]). y must not overlap x.
-  void (*unary[kUnaryCount])(const float* x, float* y, std::size_t n) noexcept;
+  UnaryKernel unary[kElementaryCount];
   // y[i] = f(a[i], b[i]); a size of 1 against n stands for all.
   void (*binary[kBinaryCount])(const float* a, std::size_t a_size, const float* b, std::size_t b_size, float* y,
                                std::size_t n) noexcept;
+  // y = (x - mean) factor + offset, the three given once for the n values or, when `each`, for each of them.
+  void (*affine)(const float* x, const float* mean, const float* factor, const float* offset, bool each, float* y,
+                 std::size_t n) noexcept;
   // Layer normalization of one row: (x - mean) / sqrt(var + epsilon) * scale + bias; bias may be null.
   void (*layer_norm)(const float* x, const float* scale, const float* bias, float epsilon, float* y,
                      std::size_t n) noexcept;
@@ -51,7 +82,36 @@ struct RecurrentKernels {
                     float* h_next, float* c_next) noexcept;
 };
 
+// The functions that take more than a few operations, from kLog on.
+struct FunctionKernels {
+  UnaryKernel unary[kUnaryCount - kElementaryCount];
+  // y[i] = exp(x[i]) / sum exp(x), and the logarithm of that.
+  void (*softmax)(const float* x, float* y, std::size_t n) noexcept;
+  void (*log_softmax)(const float* x, float* y, std::size_t n) noexcept;
+};
+
+// How convolutions and pools walk over their input: result t of row r is made from
+// x[rows[r] + taps[k] + t stride] for every tap k.
+struct Sweep {
+  std::size_t width = 0, stride = 1;
+  std::vector<std::size_t> rows, taps;
+  std::size_t results() const noexcept { return rows.size() * width; }
+};
+
+struct SpatialKernels {
+  // `outputs` rows of results, each tap of each weighed: weights [outputs / 4][tap][4], padded with zeros, and bias.
+  // The sweep's stride must be 1.
+  void (*convolve)(const float* x, const Sweep& sweep, const float* weights, const float* bias, std::size_t outputs,
+                   float* y) noexcept;
+  // The largest of the taps, and their sum.
+  void (*largest)(const float* x, const Sweep& sweep, float* y) noexcept;
+  void (*sum)(const float* x, const Sweep& sweep, float* y) noexcept;
+};
+
 const ElementwiseKernels& elementwise_kernels();
+const SpatialKernels& spatial_kernels();
+const FunctionKernels& function_kernels();
+UnaryKernel unary_kernel(Unary kind);
 const DenseKernels& dense_kernels();
 const RecurrentKernels& recurrent_kernels();
 

@@ -1,0 +1,110 @@
+// Batch, instance and layer normalization; softmax.
+
+#include <cmath>
+#include <stdexcept>
+
+#include "lowering.h"
+#include "operation_functions.h"
+
+namespace learn_rt {
+namespace {
+
+// Elements of one channel of [1, channels, ...].
+std::size_t inner_of(const Shape& shape) {
+  std::size_t inner = 1;
+  for (std::size_t i = 2; i < shape.size(); ++i) inner *= static_cast<std::size_t>(shape[i]);
+  return inner;
+}
+
+// Not folded into the convolution before it: one multiply-add an element is nothing beside it, and the weights stay
+// those of the file.
+void batch_normalization(NodeContext& node) {
+  const Shape shape = node.shape(0);
+  node.require("training_mode", 0);
+  node.require("spatial", 1);
+  node.number("momentum", 0.9F);
+  const auto epsilon = static_cast<double>(node.number("epsilon", 1e-5F));
+  for (std::size_t i = 1; i < node.n_outputs(); ++i) {
+    if (node.has_output(i)) throw std::runtime_error("only the first output is supported");
+  }
+  if (shape.size() < 2 || shape[0] != 1) throw std::runtime_error("expected x of shape [1, channels, ...]");
+  const auto channels = static_cast<std::size_t>(shape[1]);
+  const std::vector<float>&scale = node.floats(1), &bias = node.floats(2), &variance = node.floats(4);
+  std::vector<float> mean = node.floats(3), factor(channels);
+  for (const auto* each : {&scale, &bias, &variance, static_cast<const std::vector<float>*>(&mean)}) {
+    if (each->size() != channels) throw std::runtime_error("scale, bias, mean and var must hold one number a channel");
+  }
+  for (std::size_t c = 0; c < channels; ++c) {
+    const double spread = std::sqrt(static_cast<double>(variance[c]) + epsilon);
+    factor[c] = static_cast<float>(static_cast<double>(scale[c]) / spread);
+  }
+  const auto operation = std::make_shared<AffineOperation>(std::move(mean), std::move(factor), bias, inner_of(shape));
+  node.output(0, node.b.emit(operation, {node.input(0)}, shape));
+}
+
+void instance_normalization(NodeContext& node) {
+  const Shape shape = node.shape(0);
+  const float epsilon = node.number("epsilon", 1e-5F);
+  if (shape.size() < 3 || shape[0] != 1) throw std::runtime_error("expected x of shape [1, channels, ...]");
+  const auto channels = static_cast<std::size_t>(shape[1]);
+  const std::vector<float>&scale = node.floats(1), &bias = node.floats(2);
+  if (scale.size() != channels || bias.size() != channels) {
+    throw std::runtime_error("scale and B must hold one number a channel");
+  }
+  const std::size_t inner = inner_of(shape);
+  node.b.hold(inner);
+  const auto unit =
+      std::make_shared<LayerNormOperation>(std::vector<float>(inner, 1.0F), std::vector<float>(), epsilon, channels);
+  const auto affine = std::make_shared<AffineOperation>(std::vector<float>(channels, 0.0F), scale, bias, inner);
+  node.output(0, node.b.emit(affine, {node.b.emit(unit, {node.input(0)}, shape)}, shape));
+}
+
+void layer_normalization(NodeContext& node) {
+  const Shape shape = node.shape(0);
+  node.require("stash_type", 1);
+  const std::size_t axis = normal_axis(node.integer("axis", -1), shape.size());
+  const float epsilon = node.number("epsilon", 1e-5F);
+  if (node.has_output(1) || node.has_output(2)) throw std::runtime_error("only the first output is supported");
+  std::size_t n = 1;
+  for (std::size_t i = axis; i < shape.size(); ++i) n *= static_cast<std::size_t>(shape[i]);
+  std::vector<float> scale = node.floats(1), bias = node.has_input(2) ? node.floats(2) : std::vector<float>();
+  if (n == 0 || scale.size() != n || (!bias.empty() && bias.size() != n)) {
+    throw std::runtime_error("scale and bias must cover the normalized axes");
+  }
+  const std::size_t outer = node.b.size(node.input(0)) / n;
+  node.output(0, node.b.emit(std::make_shared<LayerNormOperation>(std::move(scale), std::move(bias), epsilon, outer),
+                             {node.input(0)}, shape));
+}
+
+void softmax(NodeContext& node, RowsOperation::Kernel kernel) {
+  const Shape shape = node.shape(0);
+  const bool old = node.opset() < 13;  // then: all axes from `axis` on, as one
+  const std::size_t axis = normal_axis(node.integer("axis", old ? 1 : -1), shape.size());
+  Shape rows = shape;
+  if (old) {
+    std::int64_t n = 1;
+    for (std::size_t i = axis; i < shape.size(); ++i) n *= shape[i];
+    rows = {static_cast<std::int64_t>(node.b.size(node.input(0))) / n, n};
+  }
+  const std::size_t at = old ? 1 : axis;
+  const Turned turned = axis_last(node, node.b.reshape(node.input(0), rows), at);
+  const auto operation = std::make_shared<RowsOperation>(kernel, turned.outer, turned.n);
+  const Shape matrix{static_cast<std::int64_t>(turned.outer), static_cast<std::int64_t>(turned.n)};
+  const ValueId y = node.b.emit(operation, {turned.value}, matrix);
+  node.output(0, node.b.reshape(axis_back(node, y, at, rows), shape));
+}
+
+}  // namespace
+
+const std::map<std::string, Lowering>& normalization_operators() {
+  static const std::map<std::string, Lowering> operators{
+      {"BatchNormalization", batch_normalization},
+      {"InstanceNormalization", instance_normalization},
+      {"LayerNormalization", layer_normalization},
+      {"Softmax", [](NodeContext& node) { softmax(node, function_kernels().softmax); }},
+      {"LogSoftmax", [](NodeContext& node) { softmax(node, function_kernels().log_softmax); }},
+  };
+  return operators;
+}
+
+}  // namespace learn_rt
