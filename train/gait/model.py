@@ -86,7 +86,9 @@ class PoseNet(Servable):
         more. Layers hand on what they got, as they hand on values.
         """
         values = self.encode(x)
-        variance = torch.zeros_like(values)
+        # The encoding's own: of sine and cosine as much as their argument's.
+        turn = (2.0 * math.pi * x[:, -1:]).square()
+        variance = torch.cat([values[:, :-2].square(), turn, turn], 1) * 2.0**-48
         layers = self.linear()
         for i, layer in enumerate(layers):
             square, sums = layer.weight.square(), layer(values)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
 import math
 import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -15,6 +17,19 @@ from numpy.typing import NDArray
 MAX_MEMBERS = 64
 MAX_BYTES = 1 << 40  # of a stored array; it is never read as a whole
 MAX_DECODED = 1 << 31  # of an array that must be decompressed as a whole
+# What the reading of a damaged archive, once it is open, ends with.
+DAMAGED = (
+    zipfile.BadZipFile,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+)
 
 
 @dataclass(frozen=True)
@@ -39,16 +54,13 @@ class Member:
         """
         if self.row_bytes * self.shape[0] > MAX_DECODED:
             raise ValueError(f"{self.path}: {self.name} must be at most {MAX_DECODED:,} bytes to be read as a whole")
-        try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(f"{self.name}.npy") as stream:
-                _header(stream)
-                data = stream.read()
-        except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-            raise ValueError(f"{self.path}: {self.name} is damaged ({error})") from None
-        except Exception as error:
-            if type(error).__module__ in ("zlib", "lzma"):
+        with self.path.open("rb") as file:
+            try:
+                with zipfile.ZipFile(file) as archive, archive.open(f"{self.name}.npy") as stream:
+                    _header(stream)
+                    data = stream.read()
+            except DAMAGED as error:
                 raise ValueError(f"{self.path}: {self.name} is damaged ({error})") from None
-            raise
         return np.frombuffer(data, self.dtype).reshape(self.shape)
 
 
@@ -57,27 +69,31 @@ def members(path: Path) -> dict[str, Member]:
 
     Raises: ValueError: not an NPZ file of plain arrays of numbers in C order, or one that is too large; OSError.
     """
-    try:
-        with zipfile.ZipFile(path) as archive, path.open("rb") as file:
-            entries = archive.infolist()
-            if len(entries) > MAX_MEMBERS:
-                raise ValueError(f"must hold at most {MAX_MEMBERS} arrays, got {len(entries)}")
-            found = {}
-            for entry in entries:
-                name = entry.filename.removesuffix(".npy")
-                with archive.open(entry) as stream:
-                    shape, dtype = _header(stream)
-                    start = stream.tell()
-                if entry.file_size != start + math.prod(shape) * dtype.itemsize or entry.file_size > MAX_BYTES:
-                    raise ValueError(f"{name} has {entry.file_size:,} bytes, which is not what its header says")
-                stored = entry.compress_type == zipfile.ZIP_STORED
-                offset = _data_offset(file, entry) + start if stored else None
-                if stored and entry.header_offset + entry.file_size > path.stat().st_size:
-                    raise ValueError(f"{name} is cut off")
-                found[name] = Member(path, name, shape, dtype, offset)
-            return found
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, struct.error) as error:
-        raise ValueError(f"{path}: not an NPZ file of plain arrays ({error})") from None
+    with path.open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                entries = archive.infolist()
+                if len(entries) > MAX_MEMBERS:
+                    raise ValueError(f"must hold at most {MAX_MEMBERS} arrays, got {len(entries)}")
+                found = [_member(path, archive, entry, file) for entry in entries]
+            return {member.name: member for member in found}
+        except DAMAGED as error:
+            raise ValueError(f"{path}: not an NPZ file of plain arrays ({error})") from None
+
+
+def _member(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, file: IO[bytes]) -> Member:
+    name = entry.filename.removesuffix(".npy")
+    with archive.open(entry) as stream:
+        shape, dtype = _header(stream)
+        start = stream.tell()
+    if entry.file_size != start + math.prod(shape) * dtype.itemsize or entry.file_size > MAX_BYTES:
+        raise ValueError(f"{name} has {entry.file_size:,} bytes, which is not what its header says")
+    if entry.compress_type != zipfile.ZIP_STORED:
+        return Member(path, name, shape, dtype, None)
+    offset = _data_offset(file, entry) + start
+    if offset + entry.file_size - start > path.stat().st_size:
+        raise ValueError(f"{name} is cut off")
+    return Member(path, name, shape, dtype, offset)
 
 
 def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
