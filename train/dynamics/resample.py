@@ -24,11 +24,14 @@ def check_regular(recording: Recording, dt_s: float, path: Path) -> None:
         )
 
 
-def resample(recording: Recording, dt_s: float, path: Path) -> Recording:
+def resample(recording: Recording, dt_s: float, path: Path, angles: list[int]) -> Recording:
     """Return the recording at steps of `dt_s`: positions and velocities between samples on a line, controls held.
+
+    Angles are unwrapped first: between 3.1 and -3.1 lies pi, not 0.
 
     Raises: ValueError: a gap of more than five of its own steps, or nothing left.
     """
+    recording = unwrapped(recording, angles)
     time, steps = recording.time, np.diff(recording.time)
     longest = int(np.argmax(steps))
     if steps[longest] > GAP * max(dt_s, recording.dt_s):
