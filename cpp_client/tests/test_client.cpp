@@ -316,7 +316,7 @@ TEST(Client, ConnectSaysWhatIsWrong) {
   expect_error("rest must have 2 values, got 3", [](Loop& l) { l.options.rest = {1, 2, 3}; });
   expect_error("capacity must be 1 to", [](Loop& l) { l.options.capacity = 0; });
   expect_error("connect_timeout must be above 0", [](Loop& l) { l.options.connect_timeout = 0ms; });
-  expect_error("at most 64 outputs, this has 65", [](Loop& l) { l.script->spec.outputs[1].shape = {64}; });
+  expect_error("at most 128 outputs, this has 129", [](Loop& l) { l.script->spec.outputs[1].shape = {128}; });
   expect_error("this is a rollout", [](Loop& l) { l.script->spec.kind = Kind::kRollout; });
   expect_error("must fit in", [](Loop& l) { l.script->spec.forgetting = std::size_t{1} << 30; });
   expect_error("io_cpu 100000", [](Loop& l) { l.options.io_cpu = 100'000; });

@@ -27,7 +27,7 @@ struct ClientOptions {
 };
 
 struct Prediction {
-  static constexpr std::size_t kMaxOutputs = 64;
+  static constexpr std::size_t kMaxOutputs = 128;  // a body's pose has 101
   std::uint64_t sequence = 0;  // of the sample that it answers, from 0
   std::uint32_t flags = 0;     // Flag bits
   std::uint32_t n_outputs = 0;
