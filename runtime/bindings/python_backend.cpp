@@ -6,6 +6,7 @@
 
 #include "arrays.h"
 #include "backend.h"
+#include "whole_rollout.h"
 
 namespace py = pybind11;
 
@@ -97,6 +98,26 @@ class PyEngine final : public Engine {
       copy_answer((*engine_).attr("infer")(x), batch * spec_.n_outputs(), answers);
     } catch (const py::error_already_set& error) {
       throw std::runtime_error(error.what());  // a Python exception must not outlive the GIL
+    }
+  }
+
+  std::unique_ptr<RolloutStream> open_rollout(const RolloutLimits& limits) const override {
+    return std::make_unique<WholeRollout>(
+        spec_, limits, [this](const float* x, const float* a, std::size_t n, float* y) { infer_rollout(x, a, n, y); });
+  }
+
+  void infer_rollout(const float* windows, const float* actions, std::size_t batch, float* answers) const override {
+    const py::gil_scoped_acquire gil;
+    const auto shape = [batch](std::size_t rows, std::size_t columns) {
+      return std::vector<py::ssize_t>{static_cast<py::ssize_t>(batch), static_cast<py::ssize_t>(rows),
+                                      static_cast<py::ssize_t>(columns)};
+    };
+    try {
+      const py::array_t<float> x(shape(spec_.window, spec_.n_features()), windows);
+      const py::array_t<float> taken(shape(spec_.horizon, spec_.n_actions()), actions);
+      copy_answer((*engine_).attr("infer_rollout")(x, taken), batch * spec_.horizon * spec_.n_outputs(), answers);
+    } catch (const py::error_already_set& error) {
+      throw std::runtime_error(error.what());
     }
   }
 

@@ -7,13 +7,13 @@
 #include <pybind11/stl.h>
 #include <pybind11/stl/filesystem.h>
 
-#include <atomic>
-
 #include "arrays.h"
 #include "learn_rt/envelope.h"
 #include "learn_rt/flags.h"
 #include "learn_rt/model.h"
 #include "python_backend.h"
+#include "python_rollout.h"
+#include "turn.h"
 
 namespace py = pybind11;
 
@@ -23,13 +23,15 @@ namespace {
 using Answers = py::array_t<float>;
 using Flags = py::array_t<std::uint32_t>;
 
+constexpr const char* kOneThread = "a session is one thread's: open one for each thread";
+
 // A Session for one Python thread at a time: run() gives the GIL away, so another could come in.
 class PySession {
  public:
-  explicit PySession(const Model& model) : session_(model.open()) {}
+  explicit PySession(const Model& model) : session_(open(model)) {}
 
   void begin(const py::object& rest) {
-    const Turn turn(busy_);
+    const Turn turn(busy_, kOneThread);
     if (rest.is_none()) {
       const py::gil_scoped_release release;
       session_->begin(nullptr);
@@ -41,7 +43,7 @@ class PySession {
   }
 
   py::tuple step(const py::object& sample) {
-    const Turn turn(busy_);
+    const Turn turn(busy_, kOneThread);
     const FloatArray x = floats(sample, "a sample", {n_features()}, "pass several to run()");
     Answers answer(n_outputs());
     std::uint32_t flags = session_->step(x.data(), answer.mutable_data());
@@ -49,12 +51,12 @@ class PySession {
   }
 
   void settle() {
-    const Turn turn(busy_);
+    const Turn turn(busy_, kOneThread);
     session_->settle();
   }
 
   py::tuple run(const py::object& samples) {
-    const Turn turn(busy_);
+    const Turn turn(busy_, kOneThread);
     const FloatArray x = floats(samples, "samples", {-1, n_features()}, "pass one to step()");
     const py::ssize_t n = x.shape(0);
     Answers answers({n, n_outputs()});
@@ -69,7 +71,7 @@ class PySession {
   }
 
   py::tuple flush() {
-    const Turn turn(busy_);
+    const Turn turn(busy_, kOneThread);
     const auto n = static_cast<py::ssize_t>(session_->preview());
     Answers answers({n, n_outputs()});
     Flags flags(n);
@@ -83,18 +85,10 @@ class PySession {
   }
 
  private:
-  class Turn {
-   public:
-    explicit Turn(std::atomic<bool>& busy) : busy_(busy) {
-      if (busy_.exchange(true)) throw std::runtime_error("a session is one thread's: open one for each thread");
-    }
-    ~Turn() { busy_ = false; }
-    Turn(const Turn&) = delete;
-    Turn& operator=(const Turn&) = delete;
-
-   private:
-    std::atomic<bool>& busy_;
-  };
+  static std::unique_ptr<Session> open(const Model& model) {
+    if (model.spec().kind == Kind::kRollout) throw py::value_error("a rollout model has no samples: open rollouts()");
+    return model.open();
+  }
 
   py::ssize_t n_features() const { return static_cast<py::ssize_t>(session_->n_features()); }
   py::ssize_t n_outputs() const { return static_cast<py::ssize_t>(session_->n_outputs()); }
@@ -103,8 +97,10 @@ class PySession {
   std::atomic<bool> busy_{false};
 };
 
-Answers infer(const Model& model, const py::object& windows) {
+Answers infer(const Model& model, const py::object& windows, const py::object& actions) {
   const Spec& spec = model.spec();
+  if (spec.kind == Kind::kRollout) return infer_rollout(model, windows, actions);
+  if (!actions.is_none()) throw py::type_error("only a rollout model takes actions");
   const auto n_features = static_cast<py::ssize_t>(spec.n_features()), window = static_cast<py::ssize_t>(spec.window);
   const FloatArray x = spec.kind == Kind::kPointwise
                            ? floats(windows, "samples", {-1, n_features})
@@ -158,7 +154,9 @@ PYBIND11_MODULE(_runtime, m) {
       .value("DISCONNECTED", kDisconnected)
       .finalize();
 
-  py::class_<Model, std::shared_ptr<Model>>(m, "Model", "A loaded version folder. Any thread may open sessions on it.")
+  py::class_<Model, std::shared_ptr<Model>> model(m, "Model",
+                                                  "A loaded version folder. Any thread may open sessions on it.");
+  model
       .def_property_readonly(
           "spec_json", [](const Model& self) { return self.spec().json; }, "spec.json, to the byte.")
       .def_property_readonly("spec", &python_spec, "The model's learn_rt.spec.Spec.")
@@ -167,10 +165,13 @@ PYBIND11_MODULE(_runtime, m) {
       .def(
           "session", [](const Model& self) { return std::make_unique<PySession>(self); },
           "Return a new session, warming up.")
-      .def("infer", &infer, py::arg("windows"),
+      .def("infer", &infer, py::arg("windows"), py::arg("actions") = py::none(),
            "Return the answers (batch, n_outputs) to whole windows (batch, window, n_features), as model.onnx gives "
            "them:\n"
-           "no envelope, no ranges.");
+           "no envelope, no ranges. A rollout model takes actions (batch, horizon, n_actions) too, and answers\n"
+           "(batch, horizon, n_states).");
+
+  bind_rollout(m, model);
 
   py::class_<PySession>(m, "Session", "One stream's state on one model. One thread at a time.")
       .def("begin", &PySession::begin, py::arg("rest") = py::none(),

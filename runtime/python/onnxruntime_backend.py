@@ -60,6 +60,8 @@ class Engine:
         self.stepped = make_session(folder / "step.onnx") if (folder / "step.onnx").exists() else None
         if self.stepped is None and (self.whole is None or spec.kind is Kind.STATEFUL):
             raise RuntimeError("neither model.onnx nor step.onnx is there")
+        if self.whole is None and spec.kind is Kind.ROLLOUT:
+            raise RuntimeError("no model.onnx, with which rollouts are made here")
 
     def open(self) -> Stream:
         """Return a new stream."""
@@ -81,6 +83,12 @@ class Engine:
             stream.reset()
             rows.append([stream.step(sample) for sample in window][-1])
         return np.stack(rows)
+
+    def infer_rollout(self, windows: Floats, actions: Floats) -> Floats:
+        """Return the states (batch, horizon, n_states) after windows and actions (batch, horizon, n_actions)."""
+        assert self.whole is not None
+        answers: Floats = self.whole.run(["y"], {"x": windows, "actions": actions})[0]
+        return answers
 
 
 class WindowStream:

@@ -22,6 +22,15 @@ Registry& registry() {
 
 }  // namespace
 
+std::unique_ptr<RolloutStream> Engine::open_rollout(const RolloutLimits& /*limits*/) const {
+  throw std::runtime_error("this backend runs no rollouts");
+}
+
+void Engine::infer_rollout(const float* /*windows*/, const float* /*actions*/, std::size_t /*batch*/,
+                           float* /*answers*/) const {
+  throw std::runtime_error("this backend runs no rollouts");
+}
+
 const std::vector<std::string>& backend_order() {
   static const std::vector<std::string> order{"native", "onnxruntime", "torchscript"};
   return order;

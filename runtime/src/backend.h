@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "learn_rt/realtime.h"
+#include "learn_rt/rollout.h"
 #include "model_folder.h"
 
 namespace learn_rt {
@@ -22,6 +23,19 @@ class Stream {
   virtual void settle() LEARN_RT_REALTIME = 0;
 };
 
+// The bare arithmetic of one rollout session: GuardedRollout keeps the rest of its promises.
+class RolloutStream {
+ public:
+  virtual ~RolloutStream() = default;
+  // Forgets every row.
+  virtual void reset() LEARN_RT_REALTIME = 0;
+  // Takes a row of the history.
+  virtual void close_row(const float* row) LEARN_RT_REALTIME = 0;
+  // As RolloutSession::rollout, from the newest state, after window - 1 rows or more. NaN says that it failed.
+  virtual void rollout(const float* state, const float* actions, std::size_t candidates, std::size_t horizon,
+                       float* states) LEARN_RT_REALTIME = 0;
+};
+
 // A model folder made ready by one backend. Immutable: any thread may open streams on it.
 class Engine {
  public:
@@ -30,6 +44,10 @@ class Engine {
   virtual std::unique_ptr<Stream> open() const = 0;
   // As Model::infer. Throws std::runtime_error with the cause.
   virtual void infer(const float* windows, std::size_t batch, float* answers) const = 0;
+
+  // The same of a model of kind rollout, and of no other.
+  virtual std::unique_ptr<RolloutStream> open_rollout(const RolloutLimits& limits) const;
+  virtual void infer_rollout(const float* windows, const float* actions, std::size_t batch, float* answers) const;
 };
 
 // Makes a folder ready or throws std::runtime_error saying why it cannot.

@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <optional>
 #include <set>
-#include <utility>
+
+#include "graph_match.h"
 
 namespace learn_rt {
 namespace {
-
-using Pair = std::pair<ValueId, ValueId>;
 
 // What a cell reads and writes, found in the graph.
 struct Cell {
@@ -18,18 +17,14 @@ struct Cell {
   std::size_t size = 0, at_c = 0, at_h = 0;  // the instructions that write c' and h'
 };
 
-class Matcher {
+class LstmMatch : private GraphMatch {
  public:
-  explicit Matcher(const Program& program) : program_(program), writers_(program.buffers.size(), kNone) {
-    for (std::size_t i = 0; i < program.instructions.size(); ++i) {
-      for (const ValueId out : program.instructions[i].out) writers_[program.values[out].buffer] = i;
-    }
-  }
+  using GraphMatch::GraphMatch;
 
   // The cell whose h' instruction `at` writes:
   //   h' = sigmoid(z.o) tanh(c'), c' = (sigmoid(z.f) c + sigmoid(z.i) tanh(z.g)) [mask], z = a + b or z = a.
   std::optional<Cell> cell(std::size_t at) const {
-    const ValueId h = program_.instructions[at].out[0];
+    const ValueId h = instruction(at).out[0];
     for (const Pair& product : either_way(binary(h, kMul))) {
       const auto output_gate = unary(product.first, kSigmoid), c_next = unary(product.second, kTanh);
       if (!output_gate || !c_next) continue;
@@ -52,41 +47,6 @@ class Matcher {
   }
 
  private:
-  static constexpr std::size_t kNone = ~std::size_t{0};
-
-  const Value& value(ValueId id) const { return program_.values[id]; }
-
-  // The instruction that writes exactly this value.
-  std::optional<std::size_t> writer(ValueId id) const {
-    const Value& v = value(id);
-    if (v.constant || v.offset != 0 || v.size != program_.buffers[v.buffer] || writers_[v.buffer] == kNone) {
-      return std::nullopt;
-    }
-    return writers_[v.buffer];
-  }
-
-  std::optional<ValueId> unary(ValueId id, Unary kind) const {
-    const auto at = writer(id);
-    if (!at) return std::nullopt;
-    const Instruction& instruction = program_.instructions[*at];
-    const auto* operation = dynamic_cast<const UnaryOperation*>(instruction.operation.get());
-    return operation != nullptr && operation->kind == kind ? std::optional(instruction.in[0]) : std::nullopt;
-  }
-
-  std::optional<Pair> binary(ValueId id, Binary kind) const {
-    const auto at = writer(id);
-    if (!at) return std::nullopt;
-    const Instruction& instruction = program_.instructions[*at];
-    const auto* operation = dynamic_cast<const BinaryOperation*>(instruction.operation.get());
-    if (operation == nullptr || operation->kind != kind) return std::nullopt;
-    return Pair{instruction.in[0], instruction.in[1]};
-  }
-
-  static std::vector<Pair> either_way(const std::optional<Pair>& pair) {
-    if (!pair) return {};
-    return {*pair, {pair->second, pair->first}};
-  }
-
   // sigmoid(z.f) c + sigmoid(z.i) tanh(z.g)
   bool sum(ValueId id, ValueId o, Cell& cell) const {
     for (const Pair& terms : either_way(binary(id, kAdd))) {
@@ -111,14 +71,13 @@ class Matcher {
     const std::size_t buffer = value(i).buffer;
     cell.a = std::min({i, f, g, o}, [this](ValueId x, ValueId y) { return value(x).offset < value(y).offset; });
     std::size_t base = value(cell.a).offset;
-    if (writers_[buffer] != kNone) {
-      const Instruction& instruction = program_.instructions[writers_[buffer]];
-      const auto* add = dynamic_cast<const BinaryOperation*>(instruction.operation.get());
-      const std::size_t size = program_.buffers[buffer];
-      if (add != nullptr && add->kind == kAdd && value(instruction.in[0]).size == size &&
-          value(instruction.in[1]).size == size) {
-        cell.a = instruction.in[0];
-        cell.b = instruction.in[1];
+    if (buffer_writer(buffer) != kNone) {
+      const Instruction& sum = instruction(buffer_writer(buffer));
+      const auto* add = dynamic_cast<const BinaryOperation*>(sum.operation.get());
+      const std::size_t size = value(sum.out[0]).size;
+      if (add != nullptr && add->kind == kAdd && value(sum.in[0]).size == size && value(sum.in[1]).size == size) {
+        cell.a = sum.in[0];
+        cell.b = sum.in[1];
         cell.has_b = true;
         base = 0;
       }
@@ -126,9 +85,6 @@ class Matcher {
     cell.gates = {value(i).offset - base, value(f).offset - base, value(g).offset - base, value(o).offset - base};
     return true;
   }
-
-  const Program& program_;
-  std::vector<std::size_t> writers_;  // the instruction that writes a buffer
 };
 
 // Leaves out the instructions whose results nobody reads.
@@ -155,9 +111,9 @@ void drop_unused(Program& program) {
 Program fuse(Program program) {
   std::vector<Cell> cells;
   std::set<std::size_t> taken;  // the instructions that write their c'
-  const Matcher matcher(program);
+  const LstmMatch match(program);
   for (std::size_t i = 0; i < program.instructions.size(); ++i) {
-    const auto cell = matcher.cell(i);
+    const auto cell = match.cell(i);
     // A second h' of the same c' stays as it is: one instruction writes one of them.
     if (cell && taken.insert(cell->at_c).second) cells.push_back(*cell);
   }
@@ -170,6 +126,7 @@ Program fuse(Program program) {
     program.instructions[cell.at_c] = std::move(fused);
     program.instructions[cell.at_h].out.clear();  // unused from here on
   }
+  fuse_gru_cells(program);
   drop_unused(program);
   return program;
 }

@@ -2,22 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "learn_rt/flags.h"
 
 namespace learn_rt {
 
 GuardedSession::GuardedSession(std::shared_ptr<const Model> model, std::unique_ptr<Stream> stream)
-    : model_(std::move(model)), stream_(std::move(stream)) {
+    : model_(std::move(model)), stream_(std::move(stream)), ranges_(model_->spec().inputs) {
   const Spec& spec = model_->spec();
-  const auto inf = std::numeric_limits<double>::infinity();
-  for (const Signal& signal : spec.inputs) {
-    const auto valid = signal.range_valid.value_or(std::pair{-inf, inf});
-    const auto trained = signal.range_trained.value_or(std::pair{-inf, inf});
-    const Range range{signal.scale, signal.offset, valid.first, valid.second, trained.first, trained.second};
-    ranges_.insert(ranges_.end(), signal.size() * signal.history, range);
-  }
   for (const Signal& signal : spec.outputs) {
     for (std::size_t i = 0; i < signal.size(); ++i) {
       nominal_.push_back(static_cast<float>(signal.nominal));
@@ -75,17 +67,6 @@ void GuardedSession::flush(float* answers, std::uint32_t* flags) LEARN_RT_REALTI
   for (std::size_t i = 0; i < preview_; ++i, answers += nominal_.size(), ++flags) {
     *flags = taken_ == 0 ? answer_nominal(answers, kWarmingUp) : step(last_.data(), answers);
   }
-}
-
-std::uint32_t GuardedSession::judge(const float* sample) const LEARN_RT_REALTIME {
-  std::uint32_t flags = 0;
-  for (std::size_t i = 0; i < ranges_.size(); ++i) {
-    const Range& range = ranges_[i];
-    const double value = static_cast<double>(sample[i]) * range.scale + range.offset;
-    if (!std::isfinite(value) || value < range.valid_low || value > range.valid_high) return kRefused;
-    if (value < range.trained_low || value > range.trained_high) flags = kOutOfTrainedRange;
-  }
-  return flags;
 }
 
 std::uint32_t GuardedSession::limit(float* answer) LEARN_RT_REALTIME {

@@ -6,6 +6,7 @@
 #include "backend.h"
 #include "learn_rt/envelope.h"
 #include "learn_rt/model.h"
+#include "ranges.h"
 
 namespace learn_rt {
 
@@ -25,12 +26,7 @@ class GuardedSession final : public Session {
   std::size_t preview() const LEARN_RT_REALTIME override { return preview_; }
 
  private:
-  struct Range {
-    double scale, offset, valid_low, valid_high, trained_low, trained_high;
-  };
-
-  // kRefused, kOutOfTrainedRange or 0.
-  std::uint32_t judge(const float* sample) const LEARN_RT_REALTIME;
+  std::uint32_t judge(const float* sample) const LEARN_RT_REALTIME { return ranges_.judge(sample, 0, ranges_.size()); }
   // Brings `answer` into the envelope; kLimited when that changed it.
   std::uint32_t limit(float* answer) LEARN_RT_REALTIME;
   std::uint32_t answer_nominal(float* answer, std::uint32_t flags) LEARN_RT_REALTIME;
@@ -39,7 +35,7 @@ class GuardedSession final : public Session {
 
   std::shared_ptr<const Model> model_;
   std::unique_ptr<Stream> stream_;
-  std::vector<Range> ranges_;  // one an element of a sample
+  Ranges ranges_;
   std::vector<float> nominal_;
   std::vector<EnvelopeLimiter> limiters_;
   std::vector<bool> limited_;   // whether an output has an envelope

@@ -52,7 +52,9 @@ std::vector<bool> needed_for(const Program& program, std::vector<bool> buffers) 
 void partition(LanePlan& plan) {
   const Program& program = plan.program;
   const auto buffer = [&program](ValueId id) { return program.values[id].buffer; };
-  std::vector<bool> of_lane(program.buffers.size(), false), critical(program.buffers.size(), false);
+  std::vector<bool>&of_lane = plan.of_lane, &critical = plan.critical;
+  of_lane.resize(program.buffers.size(), false);
+  critical.resize(program.buffers.size(), false);
   std::vector<bool> read_for_y(program.buffers.size(), false), read_for_next(program.buffers.size(), false);
   critical[buffer(plan.x)] = true;
   if (!program.values[plan.y].constant) read_for_y[buffer(plan.y)] = true;
@@ -100,7 +102,8 @@ void partition(LanePlan& plan) {
 
 LanePlan LanePlan::make(const std::string& step_onnx, const Spec& spec) {
   LanePlan plan;
-  plan.lanes = spec.kind == Kind::kWindow ? spec.window : 1;
+  const bool slides = spec.kind == Kind::kWindow || spec.kind == Kind::kRollout;
+  plan.lanes = slides ? spec.window : 1;
   plan.n_features = spec.n_features();
   plan.n_outputs = spec.n_outputs();
   std::map<std::string, Shape> shapes{{"x", batch_of_one({plan.n_features})}};
@@ -114,7 +117,7 @@ LanePlan LanePlan::make(const std::string& step_onnx, const Spec& spec) {
     const ValueId now = program.input("state." + state.name), next = program.output("state." + state.name + ".next");
     const std::size_t size = program.values[now].size;
     if (program.values[next].size != size) throw std::runtime_error("state " + state.name + " changes its shape");
-    plan.states.push_back({state.name, now, next, size, spec.kind == Kind::kWindow && state.scope == Scope::kLane});
+    plan.states.push_back({state.name, now, next, size, slides && state.scope == Scope::kLane});
   }
   own_next_states(program, plan.states);
   partition(plan);

@@ -29,6 +29,7 @@ struct LanePlan {
   std::size_t lanes = 1, n_features = 0, n_outputs = 0;
   ValueId x = 0, y = 0;
   std::vector<State> states;
+  std::vector<bool> of_lane, critical;     // of each buffer: a lane's own, dependent on the sample
   std::vector<std::size_t> rows;           // of each buffer
   Indices critical_shared, critical_lane;  // in step(), for y
   Indices later_shared, later_lane;        // in settle(), for the states
@@ -46,6 +47,11 @@ class LaneStream final : public Stream {
   void reset() LEARN_RT_REALTIME override;
   void step(const float* sample, float* answer) LEARN_RT_REALTIME override;
   void settle() LEARN_RT_REALTIME override;
+
+  // Where a value lies between settle() and the next step: what does not depend on the sample.
+  Source read(ValueId id) const LEARN_RT_REALTIME { return frame_.read(id); }
+  // The lane that the next sample completes; those after it, in turn, began one sample later each.
+  std::size_t oldest() const LEARN_RT_REALTIME { return oldest_; }
 
  private:
   void run(const LanePlan::Indices& indices, std::size_t first, std::size_t last) LEARN_RT_REALTIME;

@@ -1,11 +1,10 @@
 #include "learn_rt/model.h"
 
-#include <algorithm>
-#include <cmath>
-#include <sstream>
 #include <stdexcept>
 
 #include "backend.h"
+#include "golden_check.h"
+#include "guarded_rollout.h"
 #include "guarded_session.h"
 
 namespace learn_rt {
@@ -21,11 +20,24 @@ class LoadedModel final : public Model, public std::enable_shared_from_this<Load
   const std::string& choice() const noexcept override { return choice_; }
 
   std::unique_ptr<Session> open() const override {
+    if (spec_.kind == Kind::kRollout) throw std::runtime_error("a rollout model answers rollouts, not samples");
     return std::make_unique<GuardedSession>(shared_from_this(), engine_->open());
   }
 
   void infer(const float* windows, std::size_t batch, float* answers) const override {
+    if (spec_.kind == Kind::kRollout) throw std::runtime_error("a rollout needs actions beside the windows");
     engine_->infer(windows, batch, answers);
+  }
+
+  std::unique_ptr<RolloutSession> open_rollout(const RolloutLimits& limits) const override {
+    if (spec_.kind != Kind::kRollout) return Model::open_rollout(limits);
+    limits.check(spec_.n_features());
+    return std::make_unique<GuardedRollout>(shared_from_this(), engine_->open_rollout(limits), limits);
+  }
+
+  void infer_rollout(const float* windows, const float* actions, std::size_t batch, float* answers) const override {
+    if (spec_.kind != Kind::kRollout) return Model::infer_rollout(windows, actions, batch, answers);
+    engine_->infer_rollout(windows, actions, batch, answers);
   }
 
  private:
@@ -33,52 +45,6 @@ class LoadedModel final : public Model, public std::enable_shared_from_this<Load
   std::unique_ptr<Engine> engine_;
   std::string backend_, choice_;
 };
-
-double golden_tolerance(const ModelFolder& folder) {
-  if (folder.spec.tolerance > 0) return folder.spec.tolerance;
-  double scale = 0;
-  for (const double y : folder.golden.y) scale = std::max(scale, std::abs(y));
-  return 1e-5 * scale;
-}
-
-void compare(const std::string& what, std::size_t window, const float* y, const double* golden, std::size_t n_outputs,
-             double tolerance) {
-  for (std::size_t i = 0; i < n_outputs; ++i) {
-    const double error = std::abs(static_cast<double>(y[i]) - golden[i]);
-    if (error <= tolerance) continue;
-    std::ostringstream text;
-    text << "golden sample " << window << ": " << what << " is off by " << error << " in output " << i << ", tolerance "
-         << tolerance;
-    throw std::runtime_error(text.str());
-  }
-}
-
-// Replays every golden window in each way that the engine answers: as a whole, sample by sample from a cold start, and
-// sample by sample after the window before it, of which nothing may be left.
-void check_golden(const Engine& engine, const ModelFolder& folder) {
-  const Spec& spec = folder.spec;
-  const Golden& golden = folder.golden;
-  const std::size_t sample = spec.n_features(), n_outputs = spec.n_outputs();
-  const double tolerance = golden_tolerance(folder);
-  std::vector<float> y(golden.n * n_outputs);
-  engine.infer(golden.x.data(), golden.n, y.data());
-  for (std::size_t k = 0; k < golden.n; ++k) {
-    compare("the whole window", k, &y[k * n_outputs], &golden.y[k * n_outputs], n_outputs, tolerance);
-  }
-  const std::unique_ptr<Stream> stream = engine.open();
-  for (const bool cold : {true, false}) {
-    if (!cold && spec.kind == Kind::kStateful) break;  // what came before is its input
-    for (std::size_t k = 0; k < golden.n; ++k) {
-      if (cold) stream->reset();
-      for (std::size_t t = 0; t < spec.window; ++t) {
-        stream->step(&golden.x[(k * spec.window + t) * sample], y.data());
-        if (t % 2 == 0) stream->settle();  // the other half of the steps does it by itself
-      }
-      const char* what = cold ? "step by step" : "after another window";
-      compare(what, k, y.data(), &golden.y[k * n_outputs], n_outputs, tolerance);
-    }
-  }
-}
 
 // A cause may quote a hostile file: what is not printable UTF-8 must not reach a log or a status message.
 std::string printable(std::string text) {
@@ -106,7 +72,6 @@ std::unique_ptr<Engine> load_checked(const std::string& backend, const ModelFold
 
 std::shared_ptr<const Model> load_any(const std::filesystem::path& version_folder, const std::string& backend) {
   const ModelFolder folder = ModelFolder::read(version_folder);
-  if (folder.spec.kind == Kind::kRollout) throw std::runtime_error("models of kind rollout cannot be run yet");
   if (backend != "auto") {
     auto engine = load_checked(backend, folder);
     return std::make_shared<LoadedModel>(folder.spec, std::move(engine), backend, backend + ", as asked");
@@ -125,6 +90,15 @@ std::shared_ptr<const Model> load_any(const std::filesystem::path& version_folde
 }
 
 }  // namespace
+
+std::unique_ptr<RolloutSession> Model::open_rollout(const RolloutLimits& /*limits*/) const {
+  throw std::runtime_error("only a model of kind rollout answers rollouts");
+}
+
+void Model::infer_rollout(const float* /*windows*/, const float* /*actions*/, std::size_t /*batch*/,
+                          float* /*answers*/) const {
+  throw std::runtime_error("only a model of kind rollout answers rollouts");
+}
 
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& version_folder, const std::string& backend) {
   try {

@@ -50,30 +50,52 @@ std::map<std::string, std::string> read_sums(const fs::path& file) {
   return sums;
 }
 
+std::string to_string(const std::vector<std::size_t>& shape) {
+  std::string text;
+  for (const std::size_t n : shape) text += (text.empty() ? "" : ", ") + std::to_string(n);
+  return "(" + text + ")";
+}
+
+const NpyArray& find(const std::map<std::string, NpyArray>& arrays, const fs::path& file, const std::string& name) {
+  const auto found = arrays.find(name);
+  if (found == arrays.end()) fail(file, "must hold the array " + name);
+  return found->second;
+}
+
+void check_shape(const fs::path& file, const char* name, const NpyArray& array, const std::vector<std::size_t>& shape) {
+  if (array.shape != shape) fail(file, std::string(name) + " must have shape " + to_string(shape));
+}
+
 Golden read_golden(const fs::path& file, const std::string& bytes, const Spec& spec) {
   Golden golden;
   try {
     const auto arrays = read_npz(bytes);
-    const auto x = arrays.find("x"), y = arrays.find("y");
-    if (x == arrays.end() || y == arrays.end()) fail(file, "must hold the arrays x and y");
-    const std::size_t sample = spec.n_features(), n = x->second.shape.empty() ? 0 : x->second.shape[0];
-    const bool pointwise = x->second.shape == std::vector<std::size_t>{n, sample} && spec.window == 1;
-    if (n == 0 || (!pointwise && x->second.shape != std::vector<std::size_t>{n, spec.window, sample})) {
-      fail(file, "x must have shape (n, " + std::to_string(spec.window) + ", " + std::to_string(sample) + ")");
-    }
-    if (y->second.shape != std::vector<std::size_t>{n, spec.n_outputs()}) {
-      fail(file, "y must have shape (" + std::to_string(n) + ", " + std::to_string(spec.n_outputs()) + ")");
+    const bool rollout = spec.kind == Kind::kRollout;
+    const NpyArray &x = find(arrays, file, "x"), &y = find(arrays, file, "y");
+    const std::size_t sample = spec.n_features(), n = x.shape.empty() ? 0 : x.shape[0];
+    const bool pointwise = x.shape == std::vector<std::size_t>{n, sample} && spec.window == 1 && !rollout;
+    if (n == 0) fail(file, "x must hold at least one sample");
+    if (!pointwise) check_shape(file, "x", x, {n, spec.window, sample});
+    if (rollout) {
+      const NpyArray& actions = find(arrays, file, "actions");
+      check_shape(file, "actions", actions, {n, spec.horizon, spec.n_actions()});
+      check_shape(file, "y", y, {n, spec.horizon, spec.n_outputs()});
+      golden.actions = actions.floats();
+    } else {
+      check_shape(file, "y", y, {n, spec.n_outputs()});
     }
     golden.n = n;
-    golden.x = x->second.floats();
-    golden.y = y->second.doubles();
+    golden.x = x.floats();
+    golden.y = y.doubles();
   } catch (const std::runtime_error& error) {
     const std::string what = error.what();
     if (what.rfind("npz: ", 0) == 0) fail(file, what.substr(5));
     throw;
   }
-  for (const float v : golden.x) {
-    if (!std::isfinite(v)) fail(file, "x holds a value that is not finite");
+  for (const auto* values : {&golden.x, &golden.actions}) {
+    for (const float v : *values) {
+      if (!std::isfinite(v)) fail(file, "x or actions holds a value that is not finite");
+    }
   }
   for (const double v : golden.y) {
     if (!std::isfinite(v)) fail(file, "y holds a value that is not finite");

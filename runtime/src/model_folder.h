@@ -11,8 +11,9 @@ namespace learn_rt {
 // Held-out windows and what the float64 module answered to them.
 struct Golden {
   std::size_t n = 0;
-  std::vector<float> x;   // [n, window, n_features]
-  std::vector<double> y;  // [n, n_outputs]
+  std::vector<float> x;        // [n, window, n_features]
+  std::vector<float> actions;  // [n, horizon, n_actions] of a rollout
+  std::vector<double> y;       // [n, n_outputs]; of a rollout [n, horizon, n_outputs]
 };
 
 // A version folder whose files are those that SHA256SUMS lists, to the byte.

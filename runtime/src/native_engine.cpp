@@ -4,6 +4,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "lane_rollout.h"
 #include "lanes.h"
 #include "lowering.h"
 #include "window_stream.h"
@@ -62,9 +63,10 @@ class NativeEngine final : public Engine {
   explicit NativeEngine(const ModelFolder& folder) : spec_(folder.spec) {
     if (!folder.step_onnx.empty()) {
       lanes_ = named("step.onnx", [&] { return LanePlan::make(folder.step_onnx, spec_); });
-    } else if (spec_.kind == Kind::kStateful) {
-      throw std::runtime_error("a stateful model needs step.onnx");
+    } else if (spec_.kind == Kind::kStateful || spec_.kind == Kind::kRollout) {
+      throw std::runtime_error("no step.onnx, of which states and rollouts are made");
     }
+    if (spec_.kind == Kind::kRollout) return;  // model.onnx holds one horizon, written out
     if (!folder.model_onnx.empty()) {
       whole_ = named("model.onnx", [&] { return lower_whole(folder); });
     } else if (!lanes_) {
@@ -89,6 +91,25 @@ class NativeEngine final : public Engine {
     for (std::size_t k = 0; k < batch; ++k) {
       stream.reset();
       for (std::size_t t = 0; t < spec_.window; ++t) stream.step(windows + k * in + t * sample, answers + k * out);
+    }
+  }
+
+  std::unique_ptr<RolloutStream> open_rollout(const RolloutLimits& limits) const override {
+    return std::make_unique<LaneRollout>(*lanes_, limits);
+  }
+
+  void infer_rollout(const float* windows, const float* actions, std::size_t batch, float* answers) const override {
+    const std::size_t row = spec_.n_features(), horizon = spec_.horizon;
+    RolloutLimits limits;
+    limits.candidates = 1;
+    LaneRollout rollout(*lanes_, limits);
+    for (std::size_t k = 0; k < batch; ++k) {
+      const float* window = windows + k * spec_.window * row;
+      const float* newest = window + (spec_.window - 1) * row;
+      rollout.reset();
+      for (; window != newest; window += row) rollout.close_row(window);
+      const float* taken = actions + k * horizon * spec_.n_actions();
+      rollout.rollout(newest, taken, 1, horizon, answers + k * horizon * spec_.n_outputs());
     }
   }
 

@@ -1,7 +1,8 @@
-// ONNX LSTM over a window.
+// ONNX LSTM over a window; the GRU is in gru.cpp.
 
 #include <stdexcept>
 
+#include "gru.h"
 #include "lowering.h"
 
 namespace learn_rt {
@@ -54,7 +55,7 @@ void lstm(NodeContext& node) {
 }  // namespace
 
 const std::map<std::string, Lowering>& recurrent_operators() {
-  static const std::map<std::string, Lowering> operators{{"LSTM", lstm}};
+  static const std::map<std::string, Lowering> operators{{"LSTM", lstm}, {"GRU", lower_gru}};
   return operators;
 }
 

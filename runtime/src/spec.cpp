@@ -176,9 +176,10 @@ Signal read_signal(const json& value, const std::string& path, double dt_s) {
     if (std::abs(signal.nominal) > signal.envelope->value) fail(object.path("nominal"), "must be inside the envelope");
   }
   signal.nominal = answerable(signal, object.path("nominal"));
-  for (const char* key : {"major", "order", "feedback_of"}) {  // laid out by the caller; here only their type counts
+  for (const char* key : {"major", "order"}) {  // laid out by the caller; here only their type counts
     if (object.find(key) != nullptr) object.text(key);
   }
+  if (object.find("feedback_of") != nullptr) signal.feedback_of = object.text("feedback_of");
   return signal;
 }
 
@@ -220,6 +221,27 @@ std::string read_hash(const Object& object) {
     fail(object.path("contract_hash"), "expected 64 hexadecimal digits");
   }
   return hash;
+}
+
+// A row is the state, as the model answers it, and then the action.
+void check_rollout(const Spec& spec) {
+  if (spec.preview != 0) fail("$.preview", "must be 0 for a rollout");
+  if (spec.inputs.size() <= spec.outputs.size()) fail("$.inputs", "expected a rollout's outputs and then its actions");
+  for (std::size_t i = 0; i < spec.inputs.size(); ++i) {
+    const Signal& input = spec.inputs[i];
+    const std::string path = "$.inputs[" + std::to_string(i) + "]";
+    if (input.history != 1) fail(path, "a rollout's signals have no history");
+    if (i >= spec.outputs.size()) {
+      if (!input.feedback_of.empty()) fail(path, "expected an action, which no output feeds");
+      continue;
+    }
+    const Signal& output = spec.outputs[i];
+    if (output.envelope) fail("$.outputs[" + std::to_string(i) + "]", "a rollout's signals have no envelope");
+    if (input.name != output.name || input.feedback_of != output.name || input.unit != output.unit ||
+        input.shape != output.shape || input.scale != output.scale || input.offset != output.offset) {
+      fail(path, "expected the output of the same place, with feedback_of its name");
+    }
+  }
 }
 
 void check_normalization(const Object& object) {
@@ -281,6 +303,7 @@ Spec Spec::parse(std::string text) {
     fail("$.window", "does not fit the kind");
   }
   if ((spec.kind == Kind::kRollout) != (spec.horizon > 0)) fail("$.horizon", "does not fit the kind");
+  if (spec.kind == Kind::kRollout) check_rollout(spec);
   check_normalization(object);
   spec.forgetting = object.count("forgetting", 0, 0, std::int64_t{1} << 24);
   spec.tolerance = object.number("tolerance", 0.0);

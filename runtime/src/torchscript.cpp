@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "torchscript_abi.h"
+#include "whole_rollout.h"
 #include "window_stream.h"
 
 namespace learn_rt {
@@ -33,9 +34,11 @@ class TorchScriptEngine final : public Engine {
  public:
   explicit TorchScriptEngine(const ModelFolder& folder) : spec_(folder.spec) {
     char error[1024] = "";
-    const std::size_t window = spec_.kind == Kind::kWindow ? spec_.window : 0;
-    if (plugin().load((folder.path / "model.pt").c_str(), window, spec_.n_features(), spec_.n_outputs(), &module_,
-                      error, sizeof error) != 0) {
+    const bool rollout = spec_.kind == Kind::kRollout;
+    const learn_rt_torchscript_shape shape{rollout || spec_.kind == Kind::kWindow ? spec_.window : 0,
+                                           spec_.n_features(), rollout ? spec_.horizon : 0,
+                                           rollout ? spec_.n_actions() : 0, spec_.n_outputs()};
+    if (plugin().load((folder.path / "model.pt").c_str(), &shape, &module_, error, sizeof error) != 0) {
       throw std::runtime_error(error);
     }
   }
@@ -48,8 +51,19 @@ class TorchScriptEngine final : public Engine {
   }
 
   void infer(const float* windows, std::size_t batch, float* answers) const override {
+    infer_rollout(windows, nullptr, batch, answers);
+  }
+
+  std::unique_ptr<RolloutStream> open_rollout(const RolloutLimits& limits) const override {
+    return std::make_unique<WholeRollout>(
+        spec_, limits, [this](const float* x, const float* a, std::size_t n, float* y) { infer_rollout(x, a, n, y); });
+  }
+
+  void infer_rollout(const float* windows, const float* actions, std::size_t batch, float* answers) const override {
     char error[1024] = "";
-    if (plugin().infer(module_, windows, batch, answers, error, sizeof error) != 0) throw std::runtime_error(error);
+    if (plugin().infer(module_, windows, actions, batch, answers, error, sizeof error) != 0) {
+      throw std::runtime_error(error);
+    }
   }
 
  private:

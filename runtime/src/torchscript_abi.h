@@ -4,17 +4,24 @@
 
 #include <stddef.h>
 
-#define LEARN_RT_TORCHSCRIPT_SYMBOL "learn_rt_torchscript_v1"
+#define LEARN_RT_TORCHSCRIPT_SYMBOL "learn_rt_torchscript_v2"
 
 extern "C" {
+
+struct learn_rt_torchscript_shape {
+  size_t window, n_features, horizon, n_actions, n_outputs;
+};
 
 /* Each call that can fail returns 0 or writes its cause, ended by 0 and cut to `error_size`, and returns -1. */
 struct learn_rt_torchscript {
   /* Loads and freezes a scripted module that maps [batch, window, n_features] (window 0: [batch, n_features]) to
-     [batch, n_outputs], and warms it up. */
-  int (*load)(const char* file, size_t window, size_t n_features, size_t n_outputs, void** module, char* error,
+     [batch, n_outputs], and warms it up. With a horizon above 0 it takes [batch, horizon, n_actions] too, and maps to
+     [batch, horizon, n_outputs]. */
+  int (*load)(const char* file, const struct learn_rt_torchscript_shape* shape, void** module, char* error,
               size_t error_size);
-  int (*infer)(void* module, const float* x, size_t batch, float* y, char* error, size_t error_size);
+  /* `actions` is null without a horizon. */
+  int (*infer)(void* module, const float* x, const float* actions, size_t batch, float* y, char* error,
+               size_t error_size);
   void (*unload)(void* module);
 };
 

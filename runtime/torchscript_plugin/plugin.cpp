@@ -18,14 +18,18 @@ constexpr int kWarmUpCalls = 24;
 
 struct Module {
   torch::jit::Module module;
-  std::vector<int64_t> sample;  // the shape of one input without its batch
-  size_t n_outputs = 0;
+  std::vector<int64_t> sample, actions;  // the shapes of the inputs without their batch; no actions: empty
+  size_t n_outputs = 0;                  // of one answer
 
-  at::Tensor run(const float* x, size_t batch) {
-    std::vector<int64_t> shape{static_cast<int64_t>(batch)};
-    shape.insert(shape.end(), sample.begin(), sample.end());
-    const at::Tensor input = at::from_blob(const_cast<float*>(x), shape, at::kFloat);  // only read
-    at::Tensor y = module.forward({input}).toTensor();
+  at::Tensor run(const float* x, const float* taken, size_t batch) {
+    const auto tensor = [batch](const float* data, const std::vector<int64_t>& item) {
+      std::vector<int64_t> shape{static_cast<int64_t>(batch)};
+      shape.insert(shape.end(), item.begin(), item.end());
+      return at::from_blob(const_cast<float*>(data), shape, at::kFloat);  // only read
+    };
+    std::vector<torch::jit::IValue> inputs{tensor(x, sample)};
+    if (!actions.empty()) inputs.emplace_back(tensor(taken, actions));
+    at::Tensor y = module.forward(std::move(inputs)).toTensor();
     if (y.scalar_type() != at::kFloat || y.numel() != static_cast<int64_t>(batch * n_outputs)) {
       throw std::runtime_error("model.pt answers with another size or type than the spec says");
     }
@@ -41,8 +45,7 @@ int report(const char* cause, char* error, size_t error_size) {
   return -1;
 }
 
-int load(const char* file, size_t window, size_t n_features, size_t n_outputs, void** result, char* error,
-         size_t error_size) {
+int load(const char* file, const learn_rt_torchscript_shape* shape, void** result, char* error, size_t error_size) {
   try {
     at::set_num_threads(1);
     const c10::InferenceMode guard;
@@ -50,11 +53,13 @@ int load(const char* file, size_t window, size_t n_features, size_t n_outputs, v
     torch::jit::Module scripted = torch::jit::load(file, at::kCPU);
     scripted.eval();
     loaded->module = torch::jit::freeze(scripted);
+    const size_t window = shape->window, horizon = shape->horizon;
     if (window != 0) loaded->sample.push_back(static_cast<int64_t>(window));
-    loaded->sample.push_back(static_cast<int64_t>(n_features));
-    loaded->n_outputs = n_outputs;
-    const std::vector<float> zeros((window == 0 ? 1 : window) * n_features);
-    for (int i = 0; i < kWarmUpCalls; ++i) loaded->run(zeros.data(), 1);
+    loaded->sample.push_back(static_cast<int64_t>(shape->n_features));
+    if (horizon != 0) loaded->actions = {static_cast<int64_t>(horizon), static_cast<int64_t>(shape->n_actions)};
+    loaded->n_outputs = shape->n_outputs * (horizon == 0 ? 1 : horizon);
+    const std::vector<float> zeros((window == 0 ? 1 : window) * shape->n_features), still(horizon * shape->n_actions);
+    for (int i = 0; i < kWarmUpCalls; ++i) loaded->run(zeros.data(), still.data(), 1);
     *result = loaded.release();
     return 0;
   } catch (const std::exception& cause) {
@@ -62,11 +67,11 @@ int load(const char* file, size_t window, size_t n_features, size_t n_outputs, v
   }
 }
 
-int infer(void* module, const float* x, size_t batch, float* y, char* error, size_t error_size) {
+int infer(void* module, const float* x, const float* actions, size_t batch, float* y, char* error, size_t error_size) {
   try {
     const c10::InferenceMode guard;
     if (at::get_num_threads() != 1) at::set_num_threads(1);  // a thread's own setting
-    const at::Tensor answer = static_cast<Module*>(module)->run(x, batch);
+    const at::Tensor answer = static_cast<Module*>(module)->run(x, actions, batch);
     std::memcpy(y, answer.data_ptr<float>(), static_cast<size_t>(answer.numel()) * sizeof(float));
     return 0;
   } catch (const std::exception& cause) {
@@ -78,7 +83,7 @@ void unload(void* module) { delete static_cast<Module*>(module); }
 
 }  // namespace
 
-extern "C" __attribute__((visibility("default"))) const learn_rt_torchscript* learn_rt_torchscript_v1(void) {
+extern "C" __attribute__((visibility("default"))) const learn_rt_torchscript* learn_rt_torchscript_v2(void) {
   static const learn_rt_torchscript table{load, infer, unload};
   return &table;
 }

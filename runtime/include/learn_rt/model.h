@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "learn_rt/rollout.h"
 #include "learn_rt/session.h"
 #include "learn_rt/spec.h"
 
@@ -25,12 +26,19 @@ class Model {
   // One line for people: the backend taken, and why the ones before it were not.
   virtual const std::string& choice() const noexcept = 0;
 
-  // A session, warming up. The session keeps the model alive.
+  // A session, warming up. The session keeps the model alive. Throws std::runtime_error: a model of kind rollout.
   virtual std::unique_ptr<Session> open() const = 0;
 
   // Answers whole windows: [batch, window, n_features] -> [batch, n_outputs], as model.onnx does. No envelope, no
   // ranges.
   virtual void infer(const float* windows, std::size_t batch, float* answers) const = 0;
+
+  // A rollout session, its history empty; it keeps the model alive. Throws std::runtime_error: a model of another kind,
+  // limits that cannot be, or threads that cannot be had.
+  virtual std::unique_ptr<RolloutSession> open_rollout(const RolloutLimits& limits = {}) const;
+  // Rolls out whole windows, [batch, window, n_features], with actions [batch, horizon, n_actions], to [batch, horizon,
+  // n_outputs], as model.onnx does for the spec's horizon. Throws std::runtime_error: a model of another kind.
+  virtual void infer_rollout(const float* windows, const float* actions, std::size_t batch, float* answers) const;
 };
 
 }  // namespace learn_rt

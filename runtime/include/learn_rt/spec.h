@@ -24,6 +24,7 @@ struct Signal {
   std::optional<std::pair<double, double>> range_valid;
   std::optional<std::pair<double, double>> range_trained;
   std::size_t history = 1;           // samples of it that one sample carries
+  std::string feedback_of;           // the output that comes back as this input; empty: none
   double scale = 1.0, offset = 0.0;  // value * scale + offset is in `unit`, as are the ranges
   double nominal = 0.0;              // a float's value
   std::optional<Envelope> envelope;
@@ -54,6 +55,8 @@ struct Spec {
 
   std::size_t n_features() const noexcept;
   std::size_t n_outputs() const noexcept;
+  // Of a rollout: a row is a state, n_outputs() values, and then an action.
+  std::size_t n_actions() const noexcept { return n_features() - n_outputs(); }
 
   // Throws std::runtime_error: the path in the file and what must hold there.
   static Spec parse(std::string json);

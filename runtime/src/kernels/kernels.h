@@ -76,10 +76,22 @@ struct GateOffsets {
   std::size_t i, f, g, o;
 };
 
+// The gates of a GRU before their activations: the input's share, or the state's.
+struct GruGates {
+  const float *r, *z, *n;
+};
+
 struct RecurrentKernels {
   // With z = a + b (b may be null): c' = (sigmoid(z.f) c + sigmoid(z.i) tanh(z.g)) mask, h' = sigmoid(z.o) tanh(c').
   void (*lstm_cell)(const float* a, const float* b, const GateOffsets& gates, const float* c, float mask, std::size_t n,
                     float* h_next, float* c_next) noexcept;
+  // h' = n + z (h - n), z = sigmoid(a.z + b.z), n = tanh(a.n + sigmoid(a.r + b.r) b.n): a GRU that resets after the
+  // product with the state (ONNX: linear_before_reset = 1).
+  void (*gru_cell)(const GruGates& a, const GruGates& b, const float* h, std::size_t n, float* h_next) noexcept;
+  // sigmoid(a + b) h: what a GRU that resets before the product multiplies.
+  void (*gru_reset)(const float* a, const float* b, const float* h, std::size_t n, float* reset) noexcept;
+  // The rest of that GRU: as gru_cell with n = tanh(a.n + b.n). Neither a.r nor b.r is read.
+  void (*gru_update)(const GruGates& a, const GruGates& b, const float* h, std::size_t n, float* h_next) noexcept;
 };
 
 // The functions that take more than a few operations, from kLog on.

@@ -26,8 +26,26 @@ void LstmCell(const float* a, const float* b, const GateOffsets& gates, const fl
   });
 }
 
+template <bool kResetAfter>
+void Gru(const GruGates& a, const GruGates& b, const float* h, std::size_t n, float* h_next) noexcept {
+  ForEach(n, [=](auto d, std::size_t k) HWY_ATTR {
+    const auto z = Sigmoid(d, hn::Add(hn::LoadU(d, a.z + k), hn::LoadU(d, b.z + k)));
+    auto sum = hn::LoadU(d, b.n + k);
+    if constexpr (kResetAfter) sum = hn::Mul(sum, Sigmoid(d, hn::Add(hn::LoadU(d, a.r + k), hn::LoadU(d, b.r + k))));
+    const auto candidate = Tanh(d, hn::Add(hn::LoadU(d, a.n + k), sum));
+    hn::StoreU(hn::MulAdd(z, hn::Sub(hn::LoadU(d, h + k), candidate), candidate), d, h_next + k);
+  });
+}
+
+void GruReset(const float* a, const float* b, const float* h, std::size_t n, float* reset) noexcept {
+  ForEach(n, [=](auto d, std::size_t k) HWY_ATTR {
+    const auto r = Sigmoid(d, hn::Add(hn::LoadU(d, a + k), hn::LoadU(d, b + k)));
+    hn::StoreU(hn::Mul(r, hn::LoadU(d, h + k)), d, reset + k);
+  });
+}
+
 const RecurrentKernels* Recurrent() {
-  static const RecurrentKernels table{LstmCell};
+  static const RecurrentKernels table{LstmCell, Gru<true>, GruReset, Gru<false>};
   return &table;
 }
 

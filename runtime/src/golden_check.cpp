@@ -1,0 +1,95 @@
+#include "golden_check.h"
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+#include <stdexcept>
+
+namespace learn_rt {
+namespace {
+
+double golden_tolerance(const ModelFolder& folder) {
+  if (folder.spec.tolerance > 0) return folder.spec.tolerance;
+  double scale = 0;
+  for (const double y : folder.golden.y) scale = std::max(scale, std::abs(y));
+  return 1e-5 * scale;
+}
+
+void compare(const std::string& what, std::size_t window, const float* y, const double* golden, std::size_t n_outputs,
+             double tolerance) {
+  for (std::size_t i = 0; i < n_outputs; ++i) {
+    const double error = std::abs(static_cast<double>(y[i]) - golden[i]);
+    if (error <= tolerance) continue;
+    std::ostringstream text;
+    text << "golden sample " << window << ": " << what << " is off by " << error << " in output " << i << ", tolerance "
+         << tolerance;
+    throw std::runtime_error(text.str());
+  }
+}
+
+// As a whole, sample by sample from a cold start, and sample by sample after the window before it, of which nothing may
+// be left.
+void check_samples(const Engine& engine, const ModelFolder& folder, double tolerance) {
+  const Spec& spec = folder.spec;
+  const Golden& golden = folder.golden;
+  const std::size_t sample = spec.n_features(), n_outputs = spec.n_outputs();
+  std::vector<float> y(golden.n * n_outputs);
+  engine.infer(golden.x.data(), golden.n, y.data());
+  for (std::size_t k = 0; k < golden.n; ++k) {
+    compare("the whole window", k, &y[k * n_outputs], &golden.y[k * n_outputs], n_outputs, tolerance);
+  }
+  const std::unique_ptr<Stream> stream = engine.open();
+  for (const bool cold : {true, false}) {
+    if (!cold && spec.kind == Kind::kStateful) break;  // what came before is its input
+    for (std::size_t k = 0; k < golden.n; ++k) {
+      if (cold) stream->reset();
+      for (std::size_t t = 0; t < spec.window; ++t) {
+        stream->step(&golden.x[(k * spec.window + t) * sample], y.data());
+        if (t % 2 == 0) stream->settle();  // the other half of the steps does it by itself
+      }
+      const char* what = cold ? "step by step" : "after another window";
+      compare(what, k, y.data(), &golden.y[k * n_outputs], n_outputs, tolerance);
+    }
+  }
+}
+
+// As a whole; and on a session, the history after another's rows, one candidate among others with the same actions.
+void check_rollouts(const Engine& engine, const ModelFolder& folder, double tolerance) {
+  const Spec& spec = folder.spec;
+  const Golden& golden = folder.golden;
+  const std::size_t row = spec.n_features(), n_states = spec.n_outputs(), n_actions = spec.n_actions();
+  const std::size_t per_window = spec.window * row, in = spec.horizon * n_actions, out = spec.horizon * n_states;
+  std::vector<float> y(golden.n * out);
+  engine.infer_rollout(golden.x.data(), golden.actions.data(), golden.n, y.data());
+  for (std::size_t k = 0; k < golden.n; ++k) {
+    compare("the whole window", k, &y[k * out], &golden.y[k * out], out, tolerance);
+  }
+  constexpr std::size_t kCandidates = 3;
+  RolloutLimits limits;
+  limits.candidates = kCandidates;
+  limits.horizon = spec.horizon;
+  const std::unique_ptr<RolloutStream> stream = engine.open_rollout(limits);
+  std::vector<float> actions(kCandidates * in), states(kCandidates * out);
+  for (std::size_t k = 0; k < golden.n; ++k) {
+    const float* window = &golden.x[k * per_window];
+    for (std::size_t t = 0; t + 1 < spec.window; ++t) stream->close_row(window + t * row);
+    for (std::size_t c = 0; c < kCandidates; ++c) {
+      std::copy_n(&golden.actions[(k + c) % golden.n * in], in, &actions[c * in]);
+    }
+    stream->rollout(window + per_window - row, actions.data(), kCandidates, spec.horizon, states.data());
+    compare("its rollout", k, states.data(), &golden.y[k * out], out, tolerance);
+  }
+}
+
+}  // namespace
+
+void check_golden(const Engine& engine, const ModelFolder& folder) {
+  const double tolerance = golden_tolerance(folder);
+  if (folder.spec.kind == Kind::kRollout) {
+    check_rollouts(engine, folder, tolerance);
+  } else {
+    check_samples(engine, folder, tolerance);
+  }
+}
+
+}  // namespace learn_rt
