@@ -32,26 +32,31 @@ LATE_CYCLES = (50.0, 150.0)
 class FirmwareEffects:
     """The effects of one print. Give it the samples in order; the same seed gives the same error."""
 
-    def __init__(self, machine: Machine, seed: int) -> None:
-        """Draw the phases of both motors.
+    def __init__(self, machine: Machine, seed: int, phases: NDArray[np.float64] | None = None) -> None:
+        """Draw the phases of both motors, unless they are given.
 
         Raises: ValueError: a negative seed.
         """
         self._machine = machine
         self._rng = np.random.default_rng(seed)
-        self._phases = self._rng.uniform(0, 2 * math.pi, 2)
+        drawn = self._rng.uniform(0, 2 * math.pi, 2)
+        self.phases = drawn if phases is None else phases
 
     def error(self, samples: Samples) -> NDArray[np.float64]:
         """Return what the effects add to the actual position, (n, 2) [mm], and draw the jitter of these samples."""
+        return self.error_at(np.stack([samples.x, samples.y], 1), np.stack([samples.vx, samples.vy], 1))
+
+    def error_at(self, position: NDArray[np.float64], speed: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the same of positions [mm] and speeds [mm/s], both (n, 2)."""
         drive = self._machine.drive
-        axes = ((self._machine.x, samples.x, samples.vx), (self._machine.y, samples.y, samples.vy))
         # Drawn sample by sample, so that a print taken in pieces is the same print.
-        late_s = self._rng.uniform(*LATE_CYCLES, (len(samples.x), 2)) / drive.timer_hz
+        late_s = self._rng.uniform(*LATE_CYCLES, (len(position), 2)) / drive.timer_hz
         full_step_mm = drive.microsteps / drive.steps_per_mm
-        error = np.empty((len(samples.x), 2))
-        for i, (axis, position, speed) in enumerate(axes):
-            angle = 2 * math.pi * position / full_step_mm + self._phases[i]
-            error[:, i] = amplitude(axis, speed, full_step_mm) * np.sin(angle) - speed * late_s[:, i]
+        error = np.empty((len(position), 2))
+        for i, axis in enumerate((self._machine.x, self._machine.y)):
+            angle = 2 * math.pi * position[:, i] / full_step_mm + self.phases[i]
+            swing = amplitude(axis, speed[:, i], full_step_mm) * np.sin(angle)
+            error[:, i] = swing - speed[:, i] * late_s[:, i]
         return error
 
 
