@@ -19,7 +19,7 @@ class ScenarioConfig:
     beta: float = 0.3  # of the features' likeness
     gamma: float = 1.0  # of the simulated sensor's squared error
     simulated: bool = True
-    label_smoothing: float = 0.0
+    label_smoothing: float = 0.1
 
     def __post_init__(self) -> None:
         for name in ("alpha", "beta", "gamma"):

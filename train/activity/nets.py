@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -54,12 +55,16 @@ class ExtractorConfig:
 
 
 def same(size: int, dilation: int = 1) -> tuple[int, int]:
-    """Return what to pad on both sides so that a convolution keeps the length, one more after where it is odd.
+    """Return the padding on both sides, and the one more after, with which a convolution keeps the length.
 
     Explicit: exported "SAME" padding is refused by ONNX Runtime where it meets dilation.
     """
-    both = (size - 1) * dilation
-    return both // 2, both - both // 2
+    return (size - 1) * dilation // 2, (size - 1) * dilation % 2
+
+
+def longer(x: Tensor, *more: int) -> Tensor:
+    """Return x with so many zeros after its last axis, the axis before it, and so on."""
+    return F.pad(x, [n for m in more for n in (0, m)]) if any(more) else x
 
 
 class Block(nn.Module):
@@ -67,14 +72,15 @@ class Block(nn.Module):
 
     def __init__(self, n_in: int, n_out: int, joints: int, size: int, dilation: int, drop_prob: float) -> None:
         super().__init__()
-        self.padding = (*same(size, dilation), *same(joints))  # of time, then of joints, as F.pad counts
-        self.conv = nn.Conv2d(n_in, n_out, (joints, size), dilation=(1, dilation))
+        (of_time, more_time), (of_joints, more_joints) = same(size, dilation), same(joints)
+        self.more = (more_time, more_joints)
+        self.conv = nn.Conv2d(n_in, n_out, (joints, size), dilation=(1, dilation), padding=(of_joints, of_time))
         self.norm = nn.BatchNorm2d(n_out)
         self.dropout = nn.Dropout2d(drop_prob)
         self.skip = nn.Conv2d(n_in, n_out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.dropout(F.leaky_relu(self.norm(self.conv(F.pad(x, self.padding))))) + self.skip(x)
+        return self.dropout(F.leaky_relu(self.norm(self.conv(longer(x, *self.more))))) + self.skip(x)
 
 
 class Regressor(nn.Module):
@@ -90,15 +96,17 @@ class Regressor(nn.Module):
                 for i in range(len(config.channels))
             )
         )
-        self.padding = same(config.temporal_kernel)
-        self.temporal = nn.Conv1d(widths[-1] * n_joints, config.temporal, config.temporal_kernel)
+        # Channels last: the same numbers in nearly half the time on a CPU.
+        self.blocks = self.blocks.to(memory_format=torch.channels_last)
+        padding, self.more = same(config.temporal_kernel)
+        self.temporal = nn.Conv1d(widths[-1] * n_joints, config.temporal, config.temporal_kernel, padding=padding)
         self.norm = nn.BatchNorm1d(config.temporal)
         self.hidden = nn.Linear(config.temporal * window, config.fc_hidden)
         self.head = nn.Linear(config.fc_hidden, n_channels * window)
 
     def forward(self, pose: Tensor) -> Tensor:
-        x = self.blocks(pose).flatten(1, 2)
-        x = F.leaky_relu(self.norm(self.temporal(F.pad(x, self.padding))))
+        x = self.blocks(pose.contiguous(memory_format=torch.channels_last)).flatten(1, 2)
+        x = F.leaky_relu(self.norm(self.temporal(longer(x, self.more))))
         return self.head(F.leaky_relu(self.hidden(x.flatten(1)))).unflatten(1, self.shape)
 
 
@@ -111,8 +119,8 @@ class Extractor(nn.Module):
         length = window // config.pool_size // config.pool_size
         if length < 1:
             raise ValueError(f"a window of {window} is too short for two poolings by {config.pool_size}")
-        self.padding, self.pool_size = same(config.filter_size), config.pool_size
-        self.convs = nn.ModuleList(nn.Conv1d(i, n, config.filter_size) for i in (n_channels, n, n))
+        (padding, self.more), self.pool_size = same(config.filter_size), config.pool_size
+        self.convs = nn.ModuleList(nn.Conv1d(i, n, config.filter_size, padding=padding) for i in (n_channels, n, n))
         self.norms = nn.ModuleList(nn.BatchNorm1d(n) for _ in range(3))
         # Whole filters: as good here as single values, and a tenth of their random numbers.
         self.dropout = nn.Dropout1d(config.drop_prob)
@@ -121,7 +129,7 @@ class Extractor(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
-            x = self.dropout(norm(F.leaky_relu(conv(F.pad(x, self.padding)))))
+            x = self.dropout(norm(F.leaky_relu(conv(longer(x, self.more)))))
             if i < 2:
                 x = F.max_pool1d(x, self.pool_size)
         return self.drop_features(F.leaky_relu(self.dense(x.flatten(1))))

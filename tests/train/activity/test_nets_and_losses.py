@@ -10,7 +10,7 @@ from learn_rt.train.activity.augment import AugmentConfig, augmented, rotations
 from learn_rt.train.activity.figures import all_figures
 from learn_rt.train.activity.losses import ScenarioConfig, squared_error, three_parts, unlikeness
 from learn_rt.train.activity.model import Activity, NetConfig
-from learn_rt.train.activity.nets import Block, Extractor, ExtractorConfig, RegressorConfig, same, unremembered
+from learn_rt.train.activity.nets import Block, Extractor, ExtractorConfig, RegressorConfig, longer, same, unremembered
 from learn_rt.train.activity.task import Objective
 
 SMALL = NetConfig(
@@ -34,12 +34,12 @@ def nets() -> Activity:
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 7])
 @pytest.mark.parametrize("dilation", [1, 2, 4])
 def test_padding_keeps_the_length_and_the_middle(size: int, dilation: int) -> None:
-    left, right = same(size, dilation)
+    padding, more = same(size, dilation)
     x = torch.zeros(1, 1, 40)
     x[0, 0, 20] = 1.0
     kernel = torch.zeros(1, 1, size)
     kernel[0, 0, (size - 1) // 2] = 1.0
-    y = F.conv1d(F.pad(x, (left, right)), kernel, dilation=dilation)
+    y = F.conv1d(longer(x, more), kernel, dilation=dilation, padding=padding)
     assert y.shape == x.shape
     # The middle tap (the left of two) answers within one dilation of where it stands.
     assert abs(int(y.argmax()) - 20) <= (dilation if size % 2 == 0 else 0)
