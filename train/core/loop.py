@@ -129,7 +129,7 @@ class Trainer:
                 sums[key] = sums[key] + part if key in sums else part
             if ends:
                 self._step(epoch * self._n_steps + i // loop.accumulate, epoch)
-        return {key: total / self._n_batches for key, total in sums.items()}
+        return sums if self._n_batches == 1 else {key: total / self._n_batches for key, total in sums.items()}
 
     def _share(self, batch: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], float]:
         """Return this process's rows of a batch, and their weight: processes' gradients are averaged as equals."""
@@ -141,6 +141,8 @@ class Trainer:
 
     def _mean(self, value: Tensor) -> float:
         """Return a figure's mean over the processes."""
+        if self._fabric.world_size == 1:
+            return float(value)
         mean = self._fabric.all_reduce(value, reduce_op="mean")
         assert isinstance(mean, Tensor)
         return float(mean)

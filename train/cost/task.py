@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from learn_rt.spec import Kind, Normalization, Signal, Spec
 from learn_rt.train.core.config import LoopConfig, Optimizer, RunConfig, Schedule, within
 from learn_rt.train.core.system import Say, Task
-from learn_rt.train.cost.accuracy import accuracy
+from learn_rt.train.cost.accuracy import accuracy, pairs
+from learn_rt.train.cost.by_hand import ObjectiveByHand
 from learn_rt.train.cost.model import CostNet, NetConfig
 from learn_rt.train.cost.objective import LossConfig, Objective
 from learn_rt.train.cost.plots import plot_errors
@@ -139,7 +140,8 @@ class CostTask(Task):
         constant = [n for n, i in zip(config.inputs, _constant(train.raw_x), strict=True) if i]
         if constant:
             say(f"constant in the training data, so without effect there: {', '.join(constant)}")
-        self.module, self.objective = net, Objective(net, config.loss, config.gradient == "by_hand")
+        objective = ObjectiveByHand if config.gradient == "by_hand" else Objective
+        self.module, self.objective = net, objective(net, config.loss)
         self._normalize()
         self.n_windows = len(train.x)
         self._weight = _draws(self.n_windows, config) if config.bootstrap and config.net.members > 1 else None
@@ -161,7 +163,7 @@ class CostTask(Task):
         rows = sides.test if same else np.arange(len(table.inputs))
         side = _side(table, rows if len(rows) else sides.train)
         assert side is not None
-        return _accuracy(config, module, side) | {"seen_in_training": same and not len(sides.test)}
+        return _in_detail(config, module, side, same and not len(sides.test))
 
     def to(self, device: torch.device) -> None:
         for side in (self._train, self._validation, self._test):
@@ -187,7 +189,7 @@ class CostTask(Task):
         return {key: figures[key] for key in ("nrmse", "r2")}
 
     def test(self) -> dict[str, Any]:
-        return _accuracy(self._config, self.module, self._test) | {"seen_in_training": not self._tested}
+        return _in_detail(self._config, self.module, self._test, not self._tested)
 
     def report(self) -> dict[str, Any]:
         return {**self._known(), "rollouts_failed": self._table.passed_over}
@@ -270,12 +272,21 @@ def _side(table: Table, rows: np.ndarray) -> Side | None:
     return Side(torch.from_numpy(table.inputs[rows]).float(), torch.from_numpy(table.outputs[rows]).float())
 
 
-@torch.no_grad()
 def _accuracy(config: CostConfig, module: nn.Module, side: Side) -> dict[str, Any]:
     """Return the accuracy through the module's own forward, in physical units."""
     assert isinstance(module, CostNet)
-    answers = torch.cat([module(part) for part in side.raw_x.split(65_536)])
-    return accuracy(answers.cpu(), side.raw_y.cpu(), module.y_std.cpu(), tuple(config.outputs))
+    return accuracy(_answers(module, side), side.raw_y.cpu(), module.y_std.cpu(), tuple(config.outputs))
+
+
+def _in_detail(config: CostConfig, module: nn.Module, side: Side, seen: bool) -> dict[str, Any]:
+    """Return the same, with what the picture needs and whether training saw this side."""
+    detail = pairs(_answers(module, side), side.raw_y.cpu(), tuple(config.outputs))
+    return _accuracy(config, module, side) | {"seen_in_training": seen, "detail": detail}
+
+
+@torch.no_grad()
+def _answers(module: nn.Module, side: Side) -> Tensor:
+    return torch.cat([module(part) for part in side.raw_x.split(65_536)]).cpu()
 
 
 def _draws(n: int, config: CostConfig) -> Tensor:

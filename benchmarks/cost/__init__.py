@@ -1,0 +1,1 @@
+"""The system `cost` beside what one would write or install instead."""
