@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 CAPITALS = {"r2", "mae", "mse", "rmse", "f1", "mape"}
@@ -16,9 +17,14 @@ def print_accuracy(accuracy: Mapping[str, Any], title: str) -> None:
     outputs = accuracy.get("outputs")
     rows = {**(outputs if isinstance(outputs, dict) else {}), "all": accuracy}
     keys = list(dict.fromkeys(key for row in rows.values() for key, value in row.items() if _is_number(value)))
-    table = Table("output", *map(_heading, keys), title=title, title_justify="left")
+    table = Table(title=title, title_justify="left")
+    table.add_column("output", no_wrap=True)
+    for key in keys:
+        table.add_column(_heading(key), justify="right")
     for name, row in rows.items():
-        table.add_row(name, *(f"{row[key]:.5g}" if _is_number(row.get(key)) else "" for key in keys))
+        unit = row.get("unit")
+        label = f"{name} [{unit}]" if isinstance(unit, str) and unit != "1" and f"[{unit}]" not in name else name
+        table.add_row(escape(label), *(f"{row[key]:.5g}" if _is_number(row.get(key)) else "" for key in keys))
     Console(highlight=False).print(table)
 
 

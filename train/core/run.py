@@ -63,7 +63,7 @@ def use_threads(threads: int, processes: int = 1) -> None:
 
 def _run(fabric: Fabric, kind: type[Task], config: RunConfig, folder: RunFolder) -> dict[str, Any] | None:
     started = time.monotonic()
-    log = Console(stderr=True, highlight=False, quiet=not fabric.is_global_zero)
+    log = Console(stderr=True, highlight=False, markup=False, quiet=not fabric.is_global_zero)
     if fabric.world_size > 1:
         use_threads(config.threads, fabric.world_size)
     torch.use_deterministic_algorithms(config.deterministic)
@@ -93,7 +93,8 @@ def _run(fabric: Fabric, kind: type[Task], config: RunConfig, folder: RunFolder)
         "seconds": {"preparation": round(prepared, 3), "loop": round(fitted.seconds, 3)},
         **task.report(),
     }
-    trainer.keeper.save_final({"metrics": accuracy, "train": results["train"]})
+    metrics = {key: value for key, value in accuracy.items() if key == "outputs" or not isinstance(value, dict | list)}
+    trainer.keeper.save_final({"metrics": metrics, "train": results["train"]})
     folder.write_results(results)
     plot_history(folder.history(), config.loop.monitor, folder.plots / "learning.png")
     folder.plots.mkdir(exist_ok=True)
