@@ -21,7 +21,7 @@ from learn_rt.train.printer.error.task import ErrorConfig
 EXAMPLES = Path(__file__).parents[3] / "examples"
 QUICK = [
     *("system=printer", "target=error", "threads=1", "split.block=1", "split.guard=0", "split.parts=[cube]"),
-    *("net.window=12", "net.front_size=8", "net.hidden_size=8", "loop=cosine", "loop.epochs=3", "loop.batch_size=64"),
+    *("net.window=12", "net.front_size=16", "net.hidden_size=16", "loop=cosine", "loop.epochs=1", "loop.batch_size=64"),
 ]
 
 
@@ -37,7 +37,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run") / "error"
-    cli.train([*QUICK, f"data={data}", f"out={out}", "answers=8", "profile=2", "noise=0.01", "loop.accumulate=2"])
+    cli.train([*QUICK, f"data={data}", f"out={out}", "answers=8", "profile=2", "loop.epochs=8", "loop.lr=1e-2"])
     return out
 
 
@@ -48,7 +48,7 @@ def test_a_run_says_what_it_held_out_and_how_well_it_predicts(run: Path) -> None
     assert {len(split[side]["star"].replace("-", ",").split(",")) for side in ("validation", "test")} == {1}
     assert set(found["outputs"]) == {"error_x", "error_y"}
     assert set(found["percentiles_um"]) == {"p50", "p90", "p95", "p99", "max"}
-    assert found["rmse_um"] < found["planned_rms_um"]
+    assert found["r2"] > 0.6  # the resonance is learned; without the motors' angles nobody exceeds 0.1 here
     assert found["ceiling"]["share"] == pytest.approx(found["r2"] / found["ceiling"]["r2"])
     assert found["parts"]["cube"]["held_out_whole"]
     assert not found["parts"]["star"]["held_out_whole"]
@@ -113,7 +113,15 @@ def test_prepared_samples_are_trained_on_and_evaluated(
             sample = {"input_features": window.clone(), "targets": window[-1, 2:] * 1e-3, "metadata": {}}
             torch.save(sample, tmp_path / "d" / side / f"sample_{i:05d}.pt")
     out = tmp_path / "r"
-    cli.train([*(a for a in QUICK if "split." not in a), f"data={tmp_path / 'd'}", f"out={out}", "loop.batch_size=16"])
+    cli.train(
+        [
+            *(a for a in QUICK if "split." not in a),
+            f"data={tmp_path / 'd'}",
+            f"out={out}",
+            "loop.batch_size=16",
+            "noise=0.01",
+        ]
+    )
     cli.evaluate([str(out / "best.ckpt"), "--json"])
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["ceiling"] is None
     results = json.loads((out / "results.json").read_text())
