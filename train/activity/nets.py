@@ -41,7 +41,7 @@ class ExtractorConfig:
     """Sizes of the feature extractor."""
 
     n_filters: int = 32
-    filter_size: int = 9
+    filter_size: int = 15
     n_dense: int = 100
     pool_size: int = 2
     drop_prob: float = 0.2  # of whole filters after a convolution
@@ -97,7 +97,7 @@ class Regressor(nn.Module):
             )
         )
         # Channels last: the same numbers in nearly half the time on a CPU.
-        self.blocks = self.blocks.to(memory_format=torch.channels_last)
+        self.blocks.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own, untyped
         padding, self.more = same(config.temporal_kernel)
         self.temporal = nn.Conv1d(widths[-1] * n_joints, config.temporal, config.temporal_kernel, padding=padding)
         self.norm = nn.BatchNorm1d(config.temporal)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from learn_rt.train.activity.clock import at, covered
+from learn_rt.train.activity.clock import Array, at, covered
 from learn_rt.train.activity.recordings import Channel, Description, Recording, join
 
 RATE_HZ, CAMERA_HZ = 50.0, 30.0
@@ -56,8 +56,7 @@ def _clip(name: str, label: int, inertial: NDArray[np.floating], skeleton: NDArr
         raise ValueError(f"{name}: the skeleton must have shape (n, 20, 3), got {skeleton.shape}")
     # The clocks share no stamp. The sensor runs longer, before and after: the middles are laid on each other, the best
     # of the simple rules by the correlation of the wrist's speed with the acceleration's size on subjects 1 to 4.
-    times = (np.arange(len(inertial)) - (len(inertial) - 1) / 2) / RATE_HZ
-    frames = (np.arange(len(skeleton)) - (len(skeleton) - 1) / 2) / CAMERA_HZ
+    times, frames = _centred(len(inertial), RATE_HZ), _centred(len(skeleton), CAMERA_HZ)
     return Recording(
         imu=inertial.astype(np.float32),
         pose=at(times, frames, skeleton[:, list(WRIST.values())]).astype(np.float32),
@@ -66,6 +65,10 @@ def _clip(name: str, label: int, inertial: NDArray[np.floating], skeleton: NDArr
         label=np.full(len(inertial), label, np.int16),
         offsets=np.array([0, len(inertial)], np.int64),
     )
+
+
+def _centred(n: int, rate_hz: float) -> Array:
+    return (np.arange(n, dtype=np.float64) - (n - 1) / 2) / rate_hz
 
 
 def _packed(path: Path) -> Iterator[Clip]:

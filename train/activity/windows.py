@@ -33,7 +33,7 @@ class Windows:
         pose = np.concatenate([np.concatenate([r.origin[:, None], r.pose], 1) for r in parts])
         self.pose = torch.from_numpy(pose).flatten(1)
         self.posed = torch.from_numpy(np.concatenate([r.posed for r in parts])).float()
-        starts, labels, clips, first_of, last_of = [], [], [], [], []
+        starts, labels, clips, first_of, last_of = (list[np.ndarray]() for _ in range(5))
         base = 0
         for recording in parts:
             for a, b in zip(recording.offsets[:-1].tolist(), recording.offsets[1:].tolist(), strict=True):
