@@ -32,12 +32,16 @@ void AffineOperation::run(const Source* in, const Result* out, std::size_t first
   for (std::size_t r = first; r < last; ++r) {
     const float* x = in->row(r);
     float* y = out->row(r);
-    if (inner_ == 1) {
-      affine(x, mean_.data(), factor_.data(), offset_.data(), true, y, channels);
-      continue;
-    }
-    for (std::size_t c = 0; c < channels; ++c, x += inner_, y += inner_) {
-      affine(x, &mean_[c], &factor_[c], &offset_[c], false, y, inner_);
+    for (std::size_t b = 0; b < batch_; ++b) {
+      if (inner_ == 1) {
+        affine(x, mean_.data(), factor_.data(), offset_.data(), true, y, channels);
+        x += channels;
+        y += channels;
+        continue;
+      }
+      for (std::size_t c = 0; c < channels; ++c, x += inner_, y += inner_) {
+        affine(x, &mean_[c], &factor_[c], &offset_[c], false, y, inner_);
+      }
     }
   }
 }

@@ -41,16 +41,17 @@ class RowsOperation final : public Operation {
   std::size_t outer_, n_;
 };
 
-// [channels, inner]: (x - mean) factor + offset, each given by channel.
+// [batch, channels, inner]: (x - mean) factor + offset, each given by channel.
 class AffineOperation final : public Operation {
  public:
-  AffineOperation(std::vector<float> mean, std::vector<float> factor, std::vector<float> offset, std::size_t inner)
-      : mean_(std::move(mean)), factor_(std::move(factor)), offset_(std::move(offset)), inner_(inner) {}
+  AffineOperation(std::vector<float> mean, std::vector<float> factor, std::vector<float> offset, std::size_t batch,
+                  std::size_t inner)
+      : mean_(std::move(mean)), factor_(std::move(factor)), offset_(std::move(offset)), batch_(batch), inner_(inner) {}
   void run(const Source* in, const Result* out, std::size_t first, std::size_t last) const LEARN_RT_REALTIME override;
 
  private:
   std::vector<float> mean_, factor_, offset_;
-  std::size_t inner_;
+  std::size_t batch_, inner_;
 };
 
 }  // namespace learn_rt

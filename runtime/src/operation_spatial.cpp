@@ -8,10 +8,12 @@ void ConvolutionOperation::run(const Source* in, const Result* out, std::size_t 
   for (std::size_t r = first; r < last; ++r) {
     const float* x = in->row(r);
     float* y = out->row(r);
-    for (const Group& group : groups_) {
-      convolve(x, sweep_, group.weights.data(), group.bias.data(), outputs_, y);
-      x += step_;
-      y += outputs_ * sweep_.results();
+    for (std::size_t b = 0; b < batch_; ++b) {
+      for (const Group& group : groups_) {
+        convolve(x, sweep_, group.weights.data(), group.bias.data(), outputs_, y);
+        x += step_;
+        y += outputs_ * sweep_.results();
+      }
     }
   }
 }

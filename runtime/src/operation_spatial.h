@@ -13,15 +13,15 @@ class ConvolutionOperation final : public Operation {
   struct Group {
     std::vector<float> weights, bias;  // as SpatialKernels::convolve takes them
   };
-  // `step`: floats from one group's input to the next one's.
-  ConvolutionOperation(Sweep sweep, std::vector<Group> groups, std::size_t outputs, std::size_t step)
-      : sweep_(std::move(sweep)), groups_(std::move(groups)), outputs_(outputs), step_(step) {}
+  // `step`: floats from one group's input to the next one's; the batch's items follow each other.
+  ConvolutionOperation(Sweep sweep, std::vector<Group> groups, std::size_t outputs, std::size_t step, std::size_t batch)
+      : sweep_(std::move(sweep)), groups_(std::move(groups)), outputs_(outputs), step_(step), batch_(batch) {}
   void run(const Source* in, const Result* out, std::size_t first, std::size_t last) const LEARN_RT_REALTIME override;
 
  private:
   Sweep sweep_;
   std::vector<Group> groups_;
-  std::size_t outputs_, step_;  // of one group
+  std::size_t outputs_, step_, batch_;  // the first two of one group
 };
 
 // Every channel by itself, the same way: the largest of a window, or its sum.

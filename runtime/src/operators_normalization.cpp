@@ -9,7 +9,7 @@
 namespace learn_rt {
 namespace {
 
-// Elements of one channel of [1, channels, ...].
+// Elements of one channel of [batch, channels, ...].
 std::size_t inner_of(const Shape& shape) {
   std::size_t inner = 1;
   for (std::size_t i = 2; i < shape.size(); ++i) inner *= static_cast<std::size_t>(shape[i]);
@@ -27,8 +27,8 @@ void batch_normalization(NodeContext& node) {
   for (std::size_t i = 1; i < node.n_outputs(); ++i) {
     if (node.has_output(i)) throw std::runtime_error("only the first output is supported");
   }
-  if (shape.size() < 2 || shape[0] != 1) throw std::runtime_error("expected x of shape [1, channels, ...]");
-  const auto channels = static_cast<std::size_t>(shape[1]);
+  if (shape.size() < 2) throw std::runtime_error("expected x of shape [batch, channels, ...]");
+  const auto batch = static_cast<std::size_t>(shape[0]), channels = static_cast<std::size_t>(shape[1]);
   const std::vector<float>&scale = node.floats(1), &bias = node.floats(2), &variance = node.floats(4);
   std::vector<float> mean = node.floats(3), factor(channels);
   for (const auto* each : {&scale, &bias, &variance, static_cast<const std::vector<float>*>(&mean)}) {
@@ -38,24 +38,25 @@ void batch_normalization(NodeContext& node) {
     const double spread = std::sqrt(static_cast<double>(variance[c]) + epsilon);
     factor[c] = static_cast<float>(static_cast<double>(scale[c]) / spread);
   }
-  const auto operation = std::make_shared<AffineOperation>(std::move(mean), std::move(factor), bias, inner_of(shape));
+  const auto operation =
+      std::make_shared<AffineOperation>(std::move(mean), std::move(factor), bias, batch, inner_of(shape));
   node.output(0, node.b.emit(operation, {node.input(0)}, shape));
 }
 
 void instance_normalization(NodeContext& node) {
   const Shape shape = node.shape(0);
   const float epsilon = node.number("epsilon", 1e-5F);
-  if (shape.size() < 3 || shape[0] != 1) throw std::runtime_error("expected x of shape [1, channels, ...]");
-  const auto channels = static_cast<std::size_t>(shape[1]);
+  if (shape.size() < 3) throw std::runtime_error("expected x of shape [batch, channels, ...]");
+  const auto batch = static_cast<std::size_t>(shape[0]), channels = static_cast<std::size_t>(shape[1]);
   const std::vector<float>&scale = node.floats(1), &bias = node.floats(2);
   if (scale.size() != channels || bias.size() != channels) {
     throw std::runtime_error("scale and B must hold one number a channel");
   }
   const std::size_t inner = inner_of(shape);
   node.b.hold(inner);
-  const auto unit =
-      std::make_shared<LayerNormOperation>(std::vector<float>(inner, 1.0F), std::vector<float>(), epsilon, channels);
-  const auto affine = std::make_shared<AffineOperation>(std::vector<float>(channels, 0.0F), scale, bias, inner);
+  const auto unit = std::make_shared<LayerNormOperation>(std::vector<float>(inner, 1.0F), std::vector<float>(), epsilon,
+                                                         batch * channels);
+  const auto affine = std::make_shared<AffineOperation>(std::vector<float>(channels, 0.0F), scale, bias, batch, inner);
   node.output(0, node.b.emit(affine, {node.b.emit(unit, {node.input(0)}, shape)}, shape));
 }
 

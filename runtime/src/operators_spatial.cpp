@@ -15,12 +15,12 @@ constexpr std::size_t kFew = 8;  // results next to each other below which a mat
 std::size_t unsigned_of(std::int64_t n) { return static_cast<std::size_t>(n); }
 
 Shape spatial(const Shape& shape) {
-  if (shape.size() < 3 || shape[0] != 1) throw std::runtime_error("expected x of shape [1, channels, 1 to 3 axes]");
+  if (shape.size() < 3) throw std::runtime_error("expected x of shape [batch, channels, 1 to 3 axes]");
   return {shape.begin() + 2, shape.end()};
 }
 
-Shape with_channels(std::int64_t channels, const Shape& axes) {
-  Shape shape{1, channels};
+Shape joined(std::int64_t batch, std::int64_t channels, const Shape& axes) {
+  Shape shape{batch, channels};
   shape.insert(shape.end(), axes.begin(), axes.end());
   count(shape);
   return shape;
@@ -78,18 +78,19 @@ void conv(NodeContext& node) {
   std::vector<float> bias;
   if (node.has_input(2)) bias = node.floats(2);
   const std::size_t outputs = unsigned_of(weight_shape[0]), channels = unsigned_of(shape[1]);
+  const std::size_t batch = unsigned_of(shape[0]);
   if (!bias.empty() && bias.size() != outputs) throw std::runtime_error("a bias that does not fit the weights");
   const std::vector<float>& weights = node.floats(1);
   const std::size_t each = channels / unsigned_of(groups), taps = each * window.size();
   if (taps == 0) throw std::runtime_error("empty weights");
-  const Shape result = with_channels(weight_shape[0], window.output);
+  const Shape result = joined(shape[0], weight_shape[0], window.output);
   const bool few = count(window.output) < 4 * kFew && window.output.back() < static_cast<std::int64_t>(kFew);
   node.b.hold(2 * (weights.size() + taps + count(window.output)) + 8 * outputs);
-  Swept swept = sweep_over(node, node.input(0), channels, window, 0.0F, true);
-  if (groups == 1 && few) {
+  Swept swept = sweep_over(node, node.input(0), batch * channels, window, 0.0F, true);
+  if (batch == 1 && groups == 1 && few) {
     return node.output(0, node.b.reshape(as_product(node, swept, channels, outputs, std::move(bias)), result));
   }
-  node.b.multiply(swept.sweep.results(), taps, outputs);
+  node.b.multiply(batch * swept.sweep.results(), taps, outputs);
   // The taps of all channels of a group.
   const std::vector<std::size_t> of_channel = std::move(swept.sweep.taps);
   swept.sweep.taps.clear();
@@ -101,14 +102,14 @@ void conv(NodeContext& node) {
   for (std::size_t g = 0; g < unsigned_of(groups); ++g) {
     packed.push_back(pack_group(weights, bias, g * of_group, of_group, taps));
   }
-  auto operation =
-      std::make_shared<ConvolutionOperation>(std::move(swept.sweep), std::move(packed), of_group, each * swept.step);
+  auto operation = std::make_shared<ConvolutionOperation>(std::move(swept.sweep), std::move(packed), of_group,
+                                                          each * swept.step, batch);
   node.output(0, node.b.emit(std::move(operation), {swept.value}, result));
 }
 
 // Emits the pool of a window: results [channels, output].
 ValueId pool(NodeContext& node, const Window& window, bool largest, const Shape& result) {
-  const std::size_t channels = unsigned_of(result[1]);
+  const std::size_t channels = unsigned_of(result[0] * result[1]);
   node.b.multiply(channels, count(window.output), window.size());
   node.b.hold(2 * (window.size() + count(window.output)));
   const float fill = largest ? -std::numeric_limits<float>::infinity() : 0.0F;
@@ -122,7 +123,7 @@ void max_pool(NodeContext& node) {
   node.integer("storage_order", 0);  // of the second output
   const Shape shape = node.shape(0);
   const Window window = Window::read(node, spatial(shape), {}, true);
-  node.output(0, pool(node, window, true, with_channels(shape[1], window.output)));
+  node.output(0, pool(node, window, true, joined(shape[0], shape[1], window.output)));
 }
 
 // How many elements each result's window holds: those of the input, and of the pads when they count.
@@ -151,10 +152,10 @@ void average_pool(NodeContext& node) {
   const bool with_pads = node.integer("count_include_pad", 0) != 0;
   const Shape shape = node.shape(0);
   const Window window = Window::read(node, spatial(shape), {}, true);
-  const Shape result = with_channels(shape[1], window.output);
+  const Shape result = joined(shape[0], shape[1], window.output);
   const ValueId sum = pool(node, window, false, result);
   std::vector<float> counts = window_counts(window, with_pads);
-  Shape spread = with_channels(1, window.output);
+  Shape spread = joined(1, 1, window.output);
   if (std::all_of(counts.begin(), counts.end(), [&](float n) { return n == counts[0]; })) {
     counts.resize(1);
     spread = {};
@@ -166,9 +167,9 @@ void average_pool(NodeContext& node) {
 template <Reduction kKind>
 void global_pool(NodeContext& node) {
   const Shape shape = node.shape(0), axes = spatial(shape);
-  const std::size_t channels = unsigned_of(shape[1]), inner = count(axes);
+  const std::size_t channels = unsigned_of(shape[0] * shape[1]), inner = count(axes);
   if (channels == 0 || inner == 0) throw std::runtime_error("an empty tensor");
-  const Shape result = with_channels(shape[1], Shape(axes.size(), 1));
+  const Shape result = joined(shape[0], shape[1], Shape(axes.size(), 1));
   node.output(0, node.b.emit(std::make_shared<ReduceOperation>(kKind, channels, inner), {node.input(0)}, result));
 }
 

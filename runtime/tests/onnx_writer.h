@@ -26,6 +26,7 @@ class OnnxWriter {
   struct Attribute {
     std::string name;
     std::int64_t value;
+    std::vector<std::int64_t> list{};  // instead of the value, when not empty
   };
 
   void node(const std::string& op, const std::vector<std::string>& inputs, const std::vector<std::string>& outputs,
@@ -39,8 +40,13 @@ class OnnxWriter {
     for (const Attribute& attribute : attributes) {
       protozero::pbf_writer field(writer, 5);
       field.add_string(1, attribute.name);
-      field.add_int64(3, attribute.value);
-      field.add_int32(20, 2);
+      if (attribute.list.empty()) {
+        field.add_int64(3, attribute.value);
+        field.add_int32(20, 2);
+      } else {
+        for (const std::int64_t value : attribute.list) field.add_int64(8, value);
+        field.add_int32(20, 7);
+      }
     }
     graph_.add_message(1, bytes);
   }

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from learn_rt.runtime import Model, load
-from learn_rt.spec import Kind, Signal, Spec
+from learn_rt.spec import MAX_SIGNALS, Kind, Signal, Spec
 
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.floating]
@@ -52,8 +52,7 @@ def flatten(model: onnx.ModelProto, shapes: Sequence[tuple[int, ...]], sizes: Se
 
 def load_graph(model: onnx.ModelProto, x: Floats, y: Floats, tolerance: float = 1e30) -> Model:
     """Return a graph of `x` [1, n] and `y` [1, m] on the native engine, `x` and `y` (m,) its golden sample."""
-    signals = (Signal("x", "1", (x.size,)),), (Signal("y", "1", (y.size,)),)
-    spec = Spec("graph", Kind.POINTWISE, 0.01, *signals, tolerance=tolerance)
+    spec = Spec("graph", Kind.POINTWISE, 0.01, _signals("x", x.size), _signals("y", y.size), tolerance=tolerance)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "model.onnx").write_bytes(model.SerializeToString())
@@ -62,6 +61,11 @@ def load_graph(model: onnx.ModelProto, x: Floats, y: Floats, tolerance: float = 
         sums = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in sorted(folder.iterdir())]
         (folder / "SHA256SUMS").write_text("".join(sums))
         return load(folder, "native")
+
+
+def _signals(name: str, n: int) -> tuple[Signal, ...]:
+    """Return as many signals as n elements take."""
+    return tuple(Signal(f"{name}{at}", "1", (min(MAX_SIGNALS, n - at),)) for at in range(0, n, MAX_SIGNALS))
 
 
 def run_native(model: onnx.ModelProto, inputs: Sequence[Floats], outputs: Sequence[Numbers]) -> list[Floats]:
