@@ -156,7 +156,7 @@ class Corpus:
 
 def _read_in_place(file: int, member: Member, run: Run, out: Floats) -> None:
     assert member.offset is not None
-    view = memoryview(out).cast("B")
+    view = out.data.cast("B")
     done = 0
     while done < len(view):
         got = os.preadv(file, [view[done:]], member.offset + run.start * member.row_bytes + done)

@@ -9,7 +9,6 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from learn_rt.spec import State
 from learn_rt.train.core.config import within
 from learn_rt.train.core.servable import Servable
 from learn_rt.train.gait.parameters import MOST, Parameters
@@ -98,11 +97,3 @@ class PoseNet(Servable):
             if i + 1 < len(layers):
                 variance, values = variance * (sums > 0), sums.relu()
         return 4.0 * variance.amax(1).sqrt()
-
-    def states(self) -> tuple[State, ...]:
-        """Return none: a pose depends on this sample alone."""
-        return ()
-
-    def step(self, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        """Return (pose,)."""
-        return (self(x),)

@@ -71,8 +71,8 @@ def read_parameters(path: Path) -> Parameters:
         except ValueError:
             raise ValueError(f"{path}:{number}: expected name,min,max with numbers, got {','.join(row)!r}") from None
         names.append(name)
-    low, high = np.array(bounds, np.float64).reshape(-1, 2).T
+    ranges = np.array(bounds, np.float64).reshape(-1, 2)
     try:
-        return Parameters(tuple(names), low, high)
+        return Parameters(tuple(names), ranges[:, 0], ranges[:, 1])
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None

@@ -16,7 +16,7 @@ from learn_rt.spec import Spec
 from learn_rt.train.core.config import LoopConfig, Optimizer, RunConfig, Schedule, limited, within
 from learn_rt.train.core.system import Say, Task
 from learn_rt.train.gait.contract import pose_spec
-from learn_rt.train.gait.corpus import Corpus
+from learn_rt.train.gait.corpus import Corpus, Run
 from learn_rt.train.gait.metrics import SCALE, accuracy, weights
 from learn_rt.train.gait.model import PoseNet, PoseNetConfig
 from learn_rt.train.gait.pictures import plot_joints
@@ -244,7 +244,8 @@ class PoseTask(Task):
         return accuracy(_answers(module, pool, frames), targets, self._weight)
 
     def _some_of_training(self) -> NDArray[np.float32]:
-        runs, n = [], 0
+        runs: list[Run] = []
+        n = 0
         for i in np.random.default_rng(self._config.seed).permutation(len(self._split.train)):
             run = self._split.train[i]
             # Of files that are decoded as a whole one run: reading all over would decode them again and again.
