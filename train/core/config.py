@@ -54,6 +54,7 @@ class Mode(StrEnum):
 class Logger(StrEnum):
     """Where metrics go beside metrics.jsonl."""
 
+    json = "json"  # one array in logs/metrics.json
     tensorboard = "tensorboard"
     wandb = "wandb"
 

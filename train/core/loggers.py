@@ -1,10 +1,12 @@
-"""Where metrics go beside metrics.jsonl: TensorBoard, Weights & Biases. A package that is missing is a warning."""
+"""Where metrics go beside metrics.jsonl: a JSON array, TensorBoard, Weights & Biases. A missing package is a warning."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -20,6 +22,33 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Write what is left."""
+
+
+class JsonArray:
+    """Writes <run>/logs/metrics.json, whole after every line: [{"step", "timestamp", "loss/train", ...}, ...]."""
+
+    def __init__(self, config: RunConfig, folder: RunFolder) -> None:
+        self._path = folder.root / "logs" / "metrics.json"
+        self._path.parent.mkdir(exist_ok=True)
+        self._earlier = json.loads(self._path.read_text()) if config.resume and self._path.is_file() else []
+        self._started = False
+
+    def log(self, line: Mapping[str, float], epoch: int) -> None:
+        """Append an epoch."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        named = {("loss/train" if key == "loss" else key): value for key, value in line.items()}
+        entry = json.dumps({"step": epoch, "timestamp": now, **named})
+        if not self._started:  # what a resumed run does again is dropped
+            kept = [json.dumps(old) for old in self._earlier if old["step"] < epoch]
+            self._path.write_text("[\n" + ",\n".join([*kept, entry]) + "\n]\n")
+            self._started = True
+            return
+        with self._path.open("r+b") as file:
+            file.seek(-len(b"\n]\n"), os.SEEK_END)
+            file.write(f",\n{entry}\n]\n".encode())
+
+    def close(self) -> None:
+        """Nothing is left to write."""
 
 
 class TensorBoard:
@@ -61,6 +90,7 @@ class WeightsAndBiases:
 
 
 SINKS: dict[Logger, Callable[[RunConfig, RunFolder], Sink]] = {
+    Logger.json: JsonArray,
     Logger.tensorboard: TensorBoard,
     Logger.wandb: WeightsAndBiases,
 }

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from learn_rt.spec import Kind, Normalization, Signal, Spec
-from learn_rt.train.core.config import LoopConfig, Optimizer, RunConfig, Schedule, within
+from learn_rt.train.core.config import Logger, LoopConfig, Optimizer, RunConfig, Schedule, within
 from learn_rt.train.core.system import Say, Task
 from learn_rt.train.cost.accuracy import accuracy, pairs
 from learn_rt.train.cost.by_hand import ObjectiveByHand
@@ -42,6 +42,7 @@ class AugmentConfig:
 class CostConfig(RunConfig):
     """The configuration of a run."""
 
+    logger: list[Logger] = field(default_factory=lambda: [Logger.json])  # beside metrics.jsonl
     threads: int = 1  # of the CPU: more do not help nets of this size; 0: all that the process may use
     inputs: list[str] = field(default_factory=lambda: ["gait_cadence", "gait_stride"])  # parameters or attributes
     outputs: list[str] = field(default_factory=lambda: ["cot_ma15"])  # the same
