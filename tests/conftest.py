@@ -44,3 +44,14 @@ def small_version(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
     out = tmp_path_factory.mktemp("models")
     return export_servable(small.module, small.spec, small.held_out, out, formats=("onnx", "torchscript", "pt2"))
+
+
+@pytest.fixture(scope="session")
+def cart_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The version folder <repository>/cart/1 of the small rollout net, ONNX and TorchScript; only to be read."""
+    from rollout_net import Cart, cart_rows, cart_spec
+
+    from learn_rt.export import export_servable
+
+    spec, out = cart_spec(), tmp_path_factory.mktemp("rollouts")
+    return export_servable(Cart(), spec, cart_rows(30, spec.window + spec.horizon - 1), out)

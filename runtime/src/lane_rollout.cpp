@@ -15,7 +15,7 @@ class LaneRollout::Team {
  public:
   Team(const LanePlan& plan, const LaneStream& history, const RolloutLimits& limits)
       : history_(history), size_(std::min(limits.threads, limits.candidates)) {
-    const std::size_t most = part_of(limits.candidates);
+    const std::size_t most = std::min(limits.candidates, Candidates::kMost);  // no part is larger
     for (std::size_t i = 0; i < size_; ++i) members_.push_back(std::make_unique<Candidates>(plan, most));
     try {
       for (std::size_t i = 1; i < size_; ++i) threads_.emplace_back([this, i] { work(i); });
