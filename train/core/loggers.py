@@ -1,4 +1,4 @@
-"""Where metrics go beside metrics.jsonl: a JSON array, TensorBoard, Weights & Biases. A missing package is a warning."""
+"""Where metrics go beside metrics.jsonl: a JSON array, TensorBoard, W&B. A package that is missing is a warning."""
 
 from __future__ import annotations
 
