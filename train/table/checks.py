@@ -68,7 +68,8 @@ def scale_jumps(recordings: Sequence[Recording]) -> tuple[list[str], list[str]]:
     An error: the file's values, divided by the factor between two units, are spread like the others', and nothing else
     explains it. A warning: the scale differs a lot (an idle recording, perhaps).
     """
-    errors, warnings = [], []
+    errors: list[str] = []
+    warnings: list[str] = []
     if len(recordings) < 2:
         return errors, warnings
     for name in recordings[0].signals:

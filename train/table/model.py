@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -76,7 +77,7 @@ class TableNet(Servable):
         return 2.0 * z.shape[1] * torch.finfo(torch.float32).eps * sizes.amax(1)
 
     @torch.no_grad()
-    def fit_linear(self, rows: list[tuple[Tensor, Tensor]]) -> None:
+    def fit_linear(self, rows: Iterable[tuple[Tensor, Tensor]]) -> None:
         """Set the linear map by least squares with a ridge, from blocks of standardised (windows, targets)."""
         if not self.config.linear:
             return
@@ -101,7 +102,10 @@ class PointNet(TableNet):
         for _ in range(config.num_layers + 1):
             layers += [nn.Linear(width, config.hidden_size), nn.SiLU(), nn.Dropout(config.dropout)]
             width = config.hidden_size
-        self.net = nn.Sequential(*layers, nn.Linear(width, n_outputs))
+        head = nn.Linear(width, n_outputs)
+        nn.init.zeros_(head.weight)  # it starts as the linear map alone
+        nn.init.zeros_(head.bias)
+        self.net = nn.Sequential(*layers, head)
 
     def residual(self, z: Tensor) -> Tensor:
         """Return what the net adds (batch, n_outputs)."""
@@ -127,7 +131,7 @@ class WindowNet(TableNet):
         self.gru = nn.GRU(config.hidden_size, config.hidden_size, config.num_layers, batch_first=True, dropout=dropout)
         self.head = nn.Linear(config.hidden_size, n_outputs)
         with torch.no_grad():
-            self.head.weight.mul_(0.1)
+            self.head.weight.zero_()  # it starts as the linear map alone
             self.head.bias.zero_()
 
     def residual(self, z: Tensor) -> Tensor:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from learn_rt.train.table.recording import TIME_NAMES, Recording, Signal, seconds, sparse
+from learn_rt.train.table.recording import TIME_NAMES, UNITS_S, Recording, Signal, seconds, sparse
 
 Columns = dict[str, NDArray[np.generic]]
 MAX_FILE_BYTES = 8 << 30
@@ -59,7 +60,7 @@ def read(path: Path, wanted: Sequence[str], time: str = "", unit: str = "auto", 
         if times is None:
             if time not in ("", "none"):
                 raise ValueError(f"{path}: there is no time column {time!r} of {len(values)} samples for {name}")
-            signals[name] = sparse(np.arange(len(values)) * (dt_s or 1.0), numbers)
+            signals[name] = sparse(np.arange(len(values), dtype=np.float64) * (dt_s or 1.0), numbers)
             continue
         timed = True
         signals[name] = sparse(seconds(columns[times], times, unit, str(path)), numbers)
@@ -69,6 +70,13 @@ def read(path: Path, wanted: Sequence[str], time: str = "", unit: str = "auto", 
 def names(path: Path) -> list[str]:
     """Return the names of a file's columns."""
     return sorted(_open(path))
+
+
+def numeric(path: Path) -> list[str]:
+    """Return the names of a file's columns of numbers, in the file's order, times left out."""
+    times = {*TIME_NAMES, *(f"time [{unit}]" for unit in UNITS_S)}
+    columns = _open(path)
+    return [n for n, v in columns.items() if v.dtype.kind in "fiu" and n.rpartition("/")[2].casefold() not in times]
 
 
 def _numbers(values: NDArray[np.generic], what: str) -> NDArray[np.float64]:
@@ -120,8 +128,7 @@ def _open(path: Path) -> Columns:
 
 
 def _read_csv(path: Path) -> Columns:
-    from pyarrow import csv
-
+    csv = import_module("pyarrow.csv")
     with path.open("rb") as file:
         head = file.read(SNIFF_BYTES)
     if b"\0" in head:
@@ -141,9 +148,7 @@ def _read_csv(path: Path) -> Columns:
 
 
 def _read_parquet(path: Path) -> Columns:
-    from pyarrow import parquet
-
-    return _columns(parquet.ParquetFile(path).read())
+    return _columns(import_module("pyarrow.parquet").ParquetFile(path).read())
 
 
 def _columns(table: Any) -> Columns:
