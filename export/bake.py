@@ -13,6 +13,7 @@ from learn_rt.export.names import answer_shape, graph_inputs, sample_shape
 from learn_rt.spec import Kind, Spec
 from learn_rt.train.core.servable import Servable
 
+MAX_SEQUENCE = 4096  # samples of a stateful model's held-out sequences, which every loader replays
 EXAMPLE_BATCH = 3  # not 0 or 1, which exporters take for constants
 
 
@@ -37,13 +38,17 @@ def in_float64(baked: Servable) -> Servable:
 
 def check_held_out(held_out: NDArray[np.floating], spec: Spec) -> NDArray[np.float32]:
     """Return the held-out samples as float32, (n, window, n_features), (n, n_features) of a pointwise model,
-    (n, window + horizon - 1, n_features) of a rollout.
+    (n, window + horizon - 1, n_features) of a rollout, (n, samples, n_features) sequences of a stateful model.
 
     Raises: ValueError: another shape, no sample, or a value that is not finite.
     """
-    want = sample_shape(spec)
+    want: tuple[int | str, ...] = sample_shape(spec)
     samples = np.ascontiguousarray(held_out, dtype=np.float32)
-    if samples.shape[1:] != want or len(samples) == 0:
+    fits = samples.shape[1:] == want
+    if spec.kind is Kind.STATEFUL:
+        want = (f"2 to {MAX_SEQUENCE} samples", spec.n_features)
+        fits = samples.ndim == 3 and 2 <= samples.shape[1] <= MAX_SEQUENCE and samples.shape[2] == spec.n_features
+    if not fits or len(samples) == 0:
         raise ValueError(f"held-out samples must have shape (n, {', '.join(map(str, want))}), got {samples.shape}")
     if not np.isfinite(samples).all():
         raise ValueError("held-out samples must be finite")
@@ -55,9 +60,10 @@ def check_module(baked: Servable, spec: Spec) -> None:
 
     Raises: ValueError: what must hold and what came.
     """
-    if spec.kind is Kind.STATEFUL:
-        raise ValueError(f"export writes pointwise, window and rollout models, got kind {spec.kind}")
-    whole = baked(*(torch.zeros(EXAMPLE_BATCH, *shape) for shape in graph_inputs(spec).values()))
+    if spec.kind is Kind.STATEFUL and not baked.states():
+        raise ValueError("a stateful module needs step and its states")
+    shapes = [(3, spec.n_features)] if spec.kind is Kind.STATEFUL else graph_inputs(spec).values()
+    whole = baked(*(torch.zeros(EXAMPLE_BATCH, *shape) for shape in shapes))
     if whole.shape != (EXAMPLE_BATCH, *answer_shape(spec)):
         want = ", ".join(map(str, answer_shape(spec)))
         raise ValueError(f"forward must answer (batch, {want}), the spec's outputs, got {tuple(whole.shape)}")

@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 from learn_rt.export.names import answer_shape, graph_inputs
-from learn_rt.spec import Spec
+from learn_rt.spec import Kind, Spec, State
 
 MAX_BATCH_SIZE = 1024
 
 
+def config_file(spec: Spec) -> str:
+    """Return the graph that Triton runs."""
+    return "step.onnx" if spec.kind is Kind.STATEFUL else "model.onnx"
+
+
 def config_pbtxt(spec: Spec) -> str:
-    """Return the text of a Triton ModelConfig; dims are without the batch axis."""
+    """Return the text of a Triton ModelConfig; dims are without the batch axis.
+
+    A stateful model's states are kept by Triton for each sequence, zero at its start.
+    """
     inputs = (_tensor("input", name, shape) for name, shape in graph_inputs(spec).items())
+    states = ", ".join(map(_state, spec.states))
+    carried = f"sequence_batching {{ state [ {states} ] }}\n" if spec.kind is Kind.STATEFUL else ""
     return f"""\
 name: "{spec.name}"
 backend: "onnxruntime"
-default_model_filename: "model.onnx"
+default_model_filename: "{config_file(spec)}"
 max_batch_size: {MAX_BATCH_SIZE}
-{"".join(inputs)}{_tensor("output", "y", answer_shape(spec))}"""
+{"".join(inputs)}{_tensor("output", "y", answer_shape(spec))}{carried}"""
+
+
+def _state(state: State) -> str:
+    kind = f"data_type: TYPE_FP32 dims: [ {', '.join(map(str, state.shape))} ]"
+    names = f'input_name: "state.{state.name}" output_name: "state.{state.name}.next"'
+    start = f'initial_state [ {{ name: "zero" {kind} zero_data: true }} ]'
+    return f"{{ {names} {kind} {start} }}"
 
 
 def _tensor(side: str, name: str, shape: tuple[int, ...]) -> str:

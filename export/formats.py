@@ -8,7 +8,7 @@ from pathlib import Path
 
 from learn_rt.export import onnx_format, pt2_format, replay, torchscript
 from learn_rt.export.replay import Opened
-from learn_rt.spec import Spec, State
+from learn_rt.spec import Kind, Spec, State
 from learn_rt.train.core.servable import Servable
 
 
@@ -31,13 +31,18 @@ FORMATS: dict[str, tuple[Artifact, ...]] = {
 ALL = ("onnx", "torchscript")  # what `all` means: pt2 is asked for by name
 
 
-def artifacts(formats: Sequence[str], states: Sequence[State]) -> list[Artifact]:
-    """Return the files to write for `formats`; a model without states has no step of its own.
+def artifacts(formats: Sequence[str], kind: Kind, states: Sequence[State]) -> list[Artifact]:
+    """Return the files to write for `formats`: a model without states has no step of its own, a stateful one nothing
+    else.
 
-    Raises: ValueError: an unknown format, or none.
+    Raises: ValueError: an unknown format, or none, or none that a stateful model can be written in.
     """
     unknown = [f for f in formats if f not in FORMATS]
     if unknown or not formats:
         raise ValueError(f"formats must be among {', '.join(FORMATS)}, got {list(formats)}")
     chosen = [a for f in dict.fromkeys(formats) for a in FORMATS[f]]
+    if kind is Kind.STATEFUL:
+        if STEP not in chosen:
+            raise ValueError(f"a stateful model is written as step.onnx only: --format onnx, got {list(formats)}")
+        return [STEP]
     return [a for a in chosen if states or a is not STEP]

@@ -34,9 +34,10 @@ def check_version(version: int) -> int:
 def sample_shape(spec: Spec) -> tuple[int, ...]:
     """Return the shape of one held-out sample: what one answer is made from, without the batch axis.
 
-    A rollout's are the rows of its history and of its horizon; the states of the horizon's are not looked at.
+    A rollout's are the rows of its history and of its horizon; the states of the horizon's are not looked at. A
+    stateful model's is one sample, its held-out samples are sequences of any length.
     """
-    if spec.kind is Kind.POINTWISE:
+    if spec.kind in (Kind.POINTWISE, Kind.STATEFUL):
         return (spec.n_features,)
     return (spec.window + max(0, spec.horizon - 1), spec.n_features)
 

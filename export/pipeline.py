@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from learn_rt.export import folder
 from learn_rt.export.bake import bake, check_held_out, check_module, in_float64
 from learn_rt.export.complete import complete
+from learn_rt.export.forgetting import forgetting
 from learn_rt.export.formats import ALL, Artifact, artifacts
 from learn_rt.export.golden import write_golden
 from learn_rt.export.latency import latency_us, one_thread
 from learn_rt.export.names import check_name, check_version
 from learn_rt.export.notes import notes
 from learn_rt.export.parity import Truth, max_error, truth
-from learn_rt.spec import Spec
+from learn_rt.spec import Kind, Spec
 from learn_rt.train.core.servable import Servable
 
 Say = Callable[[str], None]
@@ -93,7 +94,7 @@ def export(
     Raises: ParityError: a file exceeds the tolerance; ValueError: arguments, module and spec do not fit; OSError.
     """
     name = check_name(spec.name if name is None else name)
-    wanted = artifacts(formats, module.states())
+    wanted = artifacts(formats, spec.kind, module.states())
     if version is not None:
         check_version(version)
     baked = bake(module)
@@ -101,6 +102,9 @@ def export(
     samples = check_held_out(held_out, spec)
     with one_thread():
         truths = truth(in_float64(baked), samples, spec)
+        if spec.kind is Kind.STATEFUL:
+            say("measuring the forgetting length")
+            spec = replace(spec, forgetting=forgetting(in_float64(baked), samples, spec, truths.tolerance))
     spec = complete(spec, baked, truths, name)
     with folder.staging(Path(out) / name) as stage, one_thread():
         rows = [_write(artifact, baked, spec, stage, samples, truths, say) for artifact in wanted]

@@ -75,7 +75,9 @@ Golden read_golden(const fs::path& file, const std::string& bytes, const Spec& s
     const std::size_t sample = spec.n_features(), n = x.shape.empty() ? 0 : x.shape[0];
     const bool pointwise = x.shape == std::vector<std::size_t>{n, sample} && spec.window == 1 && !rollout;
     if (n == 0) fail(file, "x must hold at least one sample");
-    if (!pointwise) check_shape(file, "x", x, {n, spec.window, sample});
+    golden.steps = spec.window;
+    if (spec.kind == Kind::kStateful && x.shape.size() == 3 && x.shape[1] > 0) golden.steps = x.shape[1];
+    if (!pointwise) check_shape(file, "x", x, {n, golden.steps, sample});
     if (rollout) {
       const NpyArray& actions = find(arrays, file, "actions");
       check_shape(file, "actions", actions, {n, spec.horizon, spec.n_actions()});

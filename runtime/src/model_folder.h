@@ -11,7 +11,8 @@ namespace learn_rt {
 // Held-out windows and what the float64 module answered to them.
 struct Golden {
   std::size_t n = 0;
-  std::vector<float> x;        // [n, window, n_features]
+  std::size_t steps = 1;       // samples that lead to an answer: the window, or a stateful model's sequence
+  std::vector<float> x;        // [n, steps, n_features]
   std::vector<float> actions;  // [n, horizon, n_actions] of a rollout
   std::vector<double> y;       // [n, n_outputs]; of a rollout [n, horizon, n_outputs]
 };

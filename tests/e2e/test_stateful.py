@@ -1,0 +1,197 @@
+"""A stateful model, from its module to the client: one stream state, and how soon its past is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from google.protobuf import text_format
+from torch import Tensor, nn
+
+pytest.importorskip("learn_rt._serve", reason="the server is not built")
+
+from learn_rt.benchmarks.latency.serving import serving
+from learn_rt.client import connect
+from learn_rt.export import export
+from learn_rt.export.pipeline import Report
+from learn_rt.runtime import load
+from learn_rt.spec import Kind, Scope, Signal, Spec, State
+from learn_rt.train.core.servable import Servable
+
+SIGNALS = (Signal("a", "m", range_trained=(-3.0, 3.0)), Signal("b", "m"))
+SPEC = Spec("carried", Kind.STATEFUL, 0.01, SIGNALS, (Signal("y", "m"),))
+
+
+class Leaky(Servable):
+    """s' = keep s + sum of the inputs; y = s'. After k samples in common, keep^k of a difference is left."""
+
+    def __init__(self, keep: float) -> None:
+        super().__init__()
+        self.register_buffer("keep", torch.tensor(keep))
+
+    def forward(self, x: Tensor) -> Tensor:
+        s = x.new_zeros(len(x), 1)
+        for sample in x.unbind(1):
+            s = self.step(sample, s)[0]
+        return s
+
+    def states(self) -> tuple[State, ...]:
+        return (State("s", (1,), Scope.STREAM),)
+
+    def step(self, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        s = self.keep * states[0] + x.sum(1, keepdim=True)
+        return s, s
+
+
+class Recurrent(Servable):
+    """Two layers of LSTM and GRU, their states carried."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.LSTMCell(2, 9), nn.GRUCell(9, 7)
+        self.head = nn.Linear(7, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        states = [x.new_zeros(len(x), *s.shape) for s in self.states()]
+        for sample in x.unbind(1):
+            answer, *states = self.step(sample, *states)
+        return answer
+
+    def states(self) -> tuple[State, ...]:
+        return tuple(State(name, (n,), Scope.STREAM) for name, n in (("h", 9), ("c", 9), ("g", 7)))
+
+    def step(self, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        h, c, g = states
+        h, c = self.first(x, (h, c))
+        g = self.second(h, g)
+        return self.head(g), h, c, g
+
+
+def samples(n: int, steps: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(-1, 1, (n, steps, 2)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Carried:
+    report: Report
+    spec: Spec
+    module: Recurrent
+
+    @property
+    def repository(self) -> Path:
+        return self.report.folder.parent.parent
+
+    def truth(self, sequence: np.ndarray) -> np.ndarray:
+        """The float64 module's answer to each sample of (n, 2)."""
+        module = self.module.double()
+        states = [torch.zeros(1, *s.shape).double() for s in module.states()]
+        answers = []
+        with torch.no_grad():
+            for sample in torch.from_numpy(sequence).double():
+                answer, *states = module.step(sample[None], *states)
+                answers.append(answer[0].numpy())
+        return np.array(answers)
+
+
+@pytest.fixture(scope="module")
+def carried(tmp_path_factory: pytest.TempPathFactory) -> Carried:
+    torch.manual_seed(0)
+    module = Recurrent().eval()
+    report = export(module, SPEC, samples(12, 200), tmp_path_factory.mktemp("models"))
+    return Carried(report, Spec.from_json((report.folder / "spec.json").read_bytes()), module)
+
+
+@pytest.fixture(scope="module")
+def addresses(carried: Carried, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with serving(carried.repository, tmp_path_factory.mktemp("socket") / "s", None) as listen:
+        yield listen
+
+
+@pytest.mark.parametrize("keep", [0.5, 0.9])
+def test_the_forgetting_length_is_when_two_histories_agree(keep: float, tmp_path: Path) -> None:
+    report = export(Leaky(keep), SPEC, samples(6, 300), tmp_path, formats=("onnx",))
+    spec = Spec.from_json((report.folder / "spec.json").read_bytes())
+    # The most that a history leaves: a at the end of its range and b at the end of the samples, standing for ever.
+    b = np.abs(samples(6, 300)[..., 1]).max()
+    left = (3.0 + b) / (1 - keep)
+    assert spec.tolerance is not None
+    exact = np.log(spec.tolerance / left) / np.log(keep)
+    assert spec.forgetting is not None
+    assert exact - 1 <= spec.forgetting <= exact + 2
+    assert report.notes == ()
+
+
+def test_a_past_that_outlasts_the_held_out_sequences_is_not_given_a_length(tmp_path: Path) -> None:
+    report = export(Leaky(0.99), SPEC, samples(6, 100), tmp_path, formats=("onnx",))
+    assert Spec.from_json((report.folder / "spec.json").read_bytes()).forgetting is None
+    assert report.notes == (
+        "two histories still differ at the held-out sequences' end: a stream that breaks cannot be continued",
+    )
+
+
+def test_export_writes_one_step_and_triton_keeps_its_states(carried: Carried) -> None:
+    assert {p.name for p in carried.report.folder.iterdir()} == {"SHA256SUMS", "golden.npz", "spec.json", "step.onnx"}
+    assert carried.report.notes == ()
+    config_pb2 = pytest.importorskip("tritonclient.grpc.model_config_pb2")
+    text = (carried.report.folder.parent / "config.pbtxt").read_text()
+    config = text_format.Parse(text, config_pb2.ModelConfig())
+    assert config.default_model_filename == "step.onnx"
+    assert [(s.input_name, s.output_name, list(s.dims)) for s in config.sequence_batching.state] == [
+        (f"state.{s.name}", f"state.{s.name}.next", list(s.shape)) for s in carried.spec.states
+    ]
+    with pytest.raises(ValueError, match=r"written as step\.onnx only"):
+        export(carried.module, SPEC, samples(3, 20), carried.repository, formats=("torchscript",))
+
+
+@pytest.mark.parametrize("backend", ["native", "onnxruntime"])
+def test_a_session_carries_its_state_from_zero(backend: str, carried: Carried) -> None:
+    sequence = samples(1, 500, seed=5)[0]
+    answers, flags = load(carried.report.folder, backend).session().run(sequence)
+    assert (flags == 0).all()
+    np.testing.assert_allclose(answers, carried.truth(sequence), rtol=0, atol=2e-6)
+
+
+def test_a_session_begun_at_rest_answers_as_after_the_forgetting_length(carried: Carried) -> None:
+    rest = samples(1, 1, seed=6)[0]
+    session = load(carried.report.folder, "native").session()
+    session.begin(rest[0])
+    answer, flags = session.step(rest[0])
+    assert flags == 0
+    assert carried.spec.forgetting is not None
+    standing = carried.truth(np.repeat(rest, carried.spec.forgetting + 200, 0))[-1]
+    assert carried.spec.tolerance is not None
+    np.testing.assert_allclose(answer, standing, rtol=0, atol=3 * carried.spec.tolerance)
+
+
+@pytest.mark.parametrize("transport", ["inproc", "unix", "grpc"])
+def test_the_client_streams_it(transport: str, carried: Carried, addresses: dict[str, str]) -> None:
+    sequence = samples(1, 300, seed=7)[0]
+    address = f"inproc:{carried.repository}" if transport == "inproc" else addresses[transport]
+    with connect(address, "carried") as client:
+        answers, flags = client.run(sequence)
+    assert (flags == 0).all()
+    np.testing.assert_allclose(answers, carried.truth(sequence), rtol=0, atol=2e-6)
+
+
+def test_a_golden_sequence_that_the_states_do_not_give_is_not_served(carried: Carried, tmp_path: Path) -> None:
+    import hashlib
+    import shutil
+
+    folder = Path(shutil.copytree(carried.report.folder, tmp_path / "1"))
+    with np.load(folder / "golden.npz", allow_pickle=False) as golden:
+        x, y = golden["x"], golden["y"]
+    assert x.shape[1:] == (200, 2)
+    np.savez(folder / "golden.npz", x=x[:, 150:], y=y)  # another past
+    files = sorted(p for p in folder.iterdir() if p.name != "SHA256SUMS")
+    sums = (f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in files)
+    (folder / "SHA256SUMS").write_text("".join(sums))
+    load(folder, "native")  # forgotten within 50 samples
+    np.savez(folder / "golden.npz", x=x[:, 198:], y=y)
+    sums = (f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in files)
+    (folder / "SHA256SUMS").write_text("".join(sums))
+    with pytest.raises(RuntimeError, match="step by step is off by"):
+        load(folder, "native")
