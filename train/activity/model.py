@@ -85,8 +85,7 @@ class Simulator(Servable):
 
 def relative(x: Tensor) -> Tensor:
     """Return joints (batch, window, 3 joints) [m] as seen from the mid-hip of the window's first sample."""
-    joints = x[:, :, 3:]
-    return joints - x[:, :1, :3].repeat(1, 1, joints.shape[2] // 3)
+    return (x[:, :, 3:].unflatten(2, (-1, 3)) - x[:, :1, None, :3]).flatten(2)
 
 
 class Activity(Servable):
