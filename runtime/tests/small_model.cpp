@@ -1,13 +1,10 @@
 #include "small_model.h"
 
-#include <unistd.h>
-
 #include <cmath>
-#include <fstream>
 #include <random>
 
+#include "model_writer.h"
 #include "onnx_writer.h"
-#include "sha256.h"
 
 namespace learn_rt::testing {
 namespace {
@@ -21,42 +18,6 @@ std::vector<float> draw(std::mt19937& random, std::size_t n, float scale) {
   return values;
 }
 
-void append(std::string& bytes, std::uint64_t value, int width) {
-  for (int i = 0; i < width; ++i) bytes += static_cast<char>(value >> (8 * i));
-}
-
-std::string npy(const std::string& type, const std::string& shape, const void* data, std::size_t size) {
-  std::string header = "{'descr': '" + type + "', 'fortran_order': False, 'shape': (" + shape + "), }";
-  header.resize((header.size() + 10 + 63) / 64 * 64 - 10, ' ');
-  std::string bytes("\x93NUMPY\x01\x00", 8);
-  append(bytes, header.size(), 2);
-  return bytes + header + std::string(static_cast<const char*>(data), size);
-}
-
-// A zip file of stored members; nobody checks their CRC.
-std::string zip(const std::vector<std::pair<std::string, std::string>>& members) {
-  std::string file, directory;
-  for (const auto& [name, data] : members) {
-    const std::size_t at = file.size();
-    append(file, 0x04034b50, 4);
-    append(file, 20, 2), append(file, 0, 8), append(file, 0, 4);
-    append(file, data.size(), 4), append(file, data.size(), 4);
-    append(file, name.size(), 2), append(file, 0, 2);
-    file += name + data;
-    append(directory, 0x02014b50, 4);
-    append(directory, 0x0014'0014, 4), append(directory, 0, 8), append(directory, 0, 4);
-    append(directory, data.size(), 4), append(directory, data.size(), 4);
-    append(directory, name.size(), 2), append(directory, 0, 8), append(directory, 0, 4), append(directory, at, 4);
-    directory += name;
-  }
-  const std::size_t start = file.size();
-  file += directory;
-  append(file, 0x06054b50, 4), append(file, 0, 4);
-  append(file, members.size(), 2), append(file, members.size(), 2);
-  append(file, directory.size(), 4), append(file, start, 4), append(file, 0, 2);
-  return file;
-}
-
 double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 
 }  // namespace
@@ -68,8 +29,7 @@ SmallModel::SmallModel(unsigned seed) {
   b_ = draw(random, kGates, 0.1F);
   wy_ = draw(random, kOutputs * kHidden, 0.2F);
   wt_ = draw(random, kOutputs * kTail, 0.01F);
-  std::string pattern = (std::filesystem::temp_directory_path() / "learn_rt_XXXXXX").string();
-  folder_ = mkdtemp(pattern.data());
+  folder_ = temporary_folder();
   write("");
 }
 
@@ -154,7 +114,7 @@ std::string SmallModel::step_onnx() const {
   return w.model();
 }
 
-std::string SmallModel::golden() const {
+Golden SmallModel::golden() const {
   const std::size_t n = 20;
   const std::vector<float> x = walk(n * kWindow, 3);
   std::vector<double> y;
@@ -162,8 +122,7 @@ std::string SmallModel::golden() const {
     const auto each = answer(&x[k * kWindow * kFeatures]);
     y.insert(y.end(), each.begin(), each.end());
   }
-  return zip({{"x.npy", npy("<f4", "20, 6, 3", x.data(), x.size() * sizeof(float))},
-              {"y.npy", npy("<f8", "20, 2", y.data(), y.size() * sizeof(double))}});
+  return {"20, 6, 3", x, "20, 2", y};
 }
 
 void SmallModel::write(const std::string& output_keys, const std::string& input_keys) {
@@ -181,13 +140,7 @@ void SmallModel::write(const std::string& output_keys, const std::string& input_
       signal("a", input_keys) + ", " + signal("b", "") + ", " + signal("c", "") + R"(], "outputs": [)" +
       signal("p", output_keys) + ", " + signal("q", "") + R"(], "states": [)" + state("tail", "[5, 3]") + ", " +
       state("started", "[1]") + ", " + state("h", "[11]") + ", " + state("c", "[11]") + "]}";
-  std::string sums;
-  for (const auto& [name, bytes] :
-       {std::pair{"spec.json", spec}, std::pair{"step.onnx", step_onnx()}, std::pair{"golden.npz", golden()}}) {
-    std::ofstream(folder_ / name, std::ios::binary) << bytes;
-    sums += sha256(bytes) + "  " + name + "\n";
-  }
-  std::ofstream(folder_ / "SHA256SUMS") << sums;
+  write_model_folder(folder_, spec, {{"step.onnx", step_onnx()}}, golden());
 }
 
 }  // namespace learn_rt::testing

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "learn_rt/model.h"
+#include "model_writer.h"
 
 namespace learn_rt::testing {
 
@@ -41,7 +42,7 @@ class SmallModel {
 
  private:
   std::string step_onnx() const;
-  std::string golden() const;
+  Golden golden() const;
 
   std::filesystem::path folder_;
   std::vector<float> wx_, wh_, b_, wy_, wt_;
