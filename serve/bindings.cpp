@@ -17,12 +17,14 @@ namespace {
 using Source = std::tuple<std::string, std::int64_t, std::filesystem::path>;
 
 std::unique_ptr<Server> make_server(const std::vector<Source>& sources, const std::vector<std::string>& listen,
-                                    const std::string& backend, std::size_t max_streams, const std::string& version) {
+                                    const std::string& backend, std::size_t max_streams, const std::string& version,
+                                    std::size_t rollout_threads) {
   std::vector<ModelSource> models;
   for (const auto& [name, number, folder] : sources) models.push_back({name, number, folder});
   ServerOptions options;
   options.listen = listen;
   options.max_streams = max_streams;
+  options.rollout_threads = rollout_threads;
   options.version = version;
   return std::make_unique<Server>(Repository::load(models, backend), options);
 }
@@ -67,7 +69,7 @@ PYBIND11_MODULE(_serve, m) {
   const py::call_guard<py::gil_scoped_release> without_gil;
   py::class_<Server>(m, "Server")
       .def(py::init(&make_server), py::arg("models"), py::arg("listen"), py::arg("backend") = "auto",
-           py::arg("max_streams") = 256, py::arg("version") = "", without_gil,
+           py::arg("max_streams") = 256, py::arg("version") = "", py::arg("rollout_threads") = 1, without_gil,
            "Load each (name, version, folder) and serve them; ready when it returns.\n\n"
            "Raises: ValueError: an address is not one. RuntimeError: which folder or address, and the cause.")
       .def_property_readonly("addresses", &Server::addresses, "Where it listens, with the ports that were taken.")

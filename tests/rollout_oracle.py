@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from rollout_net import N_STATES, Cart
 
+from learn_rt.export.latency import one_thread
+
 
 def oracle(module: Cart, history: np.ndarray, state: np.ndarray, actions: np.ndarray) -> np.ndarray:
     """Return states (candidates, horizon, 3) after closed rows (>= window - 1, 4), the newest state and the actions.
@@ -16,7 +18,7 @@ def oracle(module: Cart, history: np.ndarray, state: np.ndarray, actions: np.nda
     rows[:, :-1] = history
     rows[:, -1, :N_STATES] = state
     rows[:, -1, N_STATES:] = actions[:, 0]
-    with torch.no_grad():
+    with torch.no_grad(), one_thread():
         answers = module.double()(torch.from_numpy(rows), torch.from_numpy(actions.astype(np.float64))).numpy()
     module.float()
     return np.asarray(answers)

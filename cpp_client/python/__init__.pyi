@@ -1,7 +1,7 @@
 """Predictions from a served model inside a control loop, in time or by policy."""
 
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from learn_rt.client.flags import Flag as Flag
 from learn_rt.spec import Spec
 
-__all__ = ["Client", "Flag", "Prediction", "Stats", "connect"]
+__all__ = ["Client", "Flag", "Prediction", "Rollout", "RolloutClient", "RolloutStats", "Stats", "connect"]
 
 class Prediction:
     """One answer: the model's, or the policy's when `late` or `disconnected`."""
@@ -126,6 +126,88 @@ class Client:
         self, exception: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
 
+class Rollout:
+    """What came of `RolloutClient.rollout`; true when it was answered."""
+
+    @property
+    def states(self) -> NDArray[np.float32] | None:
+        """(candidates, horizon, n_states) float32: [:, 0] comes next. None when `late` or `disconnected`."""
+    @property
+    def flags(self) -> NDArray[np.uint32] | None:
+        """(candidates,) bits of `Flag`."""
+    @property
+    def all_flags(self) -> int:
+        """The flags of all candidates and of the observations before, together; LATE or DISCONNECTED."""
+    @property
+    def sequence(self) -> int:
+        """Number of the call, from 0."""
+    @property
+    def latency_us(self) -> float:
+        """From the call to its return."""
+    @property
+    def compute_us(self) -> float:
+        """Of that: in the server, from the request's arrival to the answer."""
+    @property
+    def warming_up(self) -> bool: ...
+    @property
+    def out_of_trained_range(self) -> bool: ...
+    @property
+    def refused(self) -> bool: ...
+    @property
+    def late(self) -> bool: ...
+    @property
+    def disconnected(self) -> bool: ...
+    def __bool__(self) -> bool: ...
+
+class RolloutStats:
+    """Counts since the client was connected."""
+
+    @property
+    def answered(self) -> int: ...
+    @property
+    def missed(self) -> int:
+        """Rollouts that came back without states."""
+    @property
+    def late(self) -> int:
+        """Answers that came after their deadline and were dropped."""
+    @property
+    def reconnects(self) -> int:
+        """Streams opened after the first."""
+
+class RolloutClient:
+    """A planner's end of a stream of rollouts. It belongs to one thread at a time."""
+
+    def observe(self, state: ArrayLike, action: ArrayLike) -> None:
+        """Take the newest state (n_states,) and the action (n_actions,) that was taken in the state before it.
+
+        With the first state the action is not looked at. It goes out with the next rollout.
+        """
+    def rollout(
+        self, actions: ArrayLike, deadline_s: float | None = None, *, deadline_us: float | None = None
+    ) -> Rollout:
+        """Roll out action sequences from the newest state; return within the deadline.
+
+        Args:
+            actions: (candidates, horizon, n_actions); [:, 0] is taken in the newest state.
+            deadline_s, deadline_us: from now on; exactly one of them.
+        Raises: ValueError: another shape, or more than connect() allowed; TypeError: not exactly one deadline.
+        """
+    def close(self) -> None:
+        """End the stream. Every call but close() raises ValueError from then on."""
+    @property
+    def spec(self) -> Spec: ...
+    @property
+    def spec_json(self) -> str: ...
+    @property
+    def stats(self) -> RolloutStats: ...
+    @property
+    def last_error(self) -> str:
+        """Why the stream is down, or an empty string."""
+    def __enter__(self) -> RolloutClient: ...
+    def __exit__(
+        self, exception: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
 def connect(
     address: str,
     model: str,
@@ -138,8 +220,11 @@ def connect(
     contract_hash: str = "",
     connect_timeout_s: float = 5.0,
     io_cpu: int = -1,
-) -> Client:
-    """Return a client of a served model.
+    max_candidates: int = 1024,
+    max_horizon: int = 1024,
+    threads: int = 1,
+) -> Any:
+    """Return a client of a served model: a Client, or a RolloutClient for a model of kind rollout.
 
     Args:
         address: inproc:REPOSITORY, unix:PATH or grpc://HOST:PORT.
@@ -151,5 +236,7 @@ def connect(
         contract_hash: refuse a model of another contract.
         connect_timeout_s: for the connection, and for any answer before the stream counts as lost.
         io_cpu: CPU that the I/O thread is pinned to; -1: any.
+        max_candidates, max_horizon: of a rollout.
+        threads: that share a rollout's candidates, in process; a server has `--rollout-threads`.
     Raises: ConnectionError: no stream, with the cause; ValueError: an argument that is not as above.
     """

@@ -15,38 +15,15 @@
 #include "learn_rt/flags.h"
 #include "learn_rt/spec.h"
 #include "pipeline.h"
+#include "python_arrays.h"
+#include "rollout_bindings.h"
+#include "stream_client.h"
 
 namespace py = pybind11;
 using namespace pybind11::literals;
 
 namespace learn_rt::client {
 namespace {
-
-using Floats = py::array_t<float, py::array::c_style | py::array::forcecast>;
-
-std::string shape_of(const py::array& array) { return py::str(py::tuple(array.attr("shape"))).cast<std::string>(); }
-
-// float32 as it is; other real numbers are converted. Everything else is an error, not a guess.
-Floats as_floats(const py::object& value, const char* name) {
-  const py::array array = py::array::ensure(value);
-  if (!array) {
-    PyErr_Clear();
-    throw py::type_error(std::string(name) + " must be an array of float32");
-  }
-  const char kind = array.dtype().kind();
-  if (kind != 'f' && kind != 'i' && kind != 'u')
-    throw py::type_error(std::string(name) + " must be an array of float32, got dtype " +
-                         py::str(array.dtype()).cast<std::string>());
-  return Floats(array);
-}
-
-Floats as_vector(const py::object& value, const char* name, std::size_t size, const char* hint = "") {
-  Floats array = as_floats(value, name);
-  if (array.ndim() != 1 || static_cast<std::size_t>(array.size()) != size)
-    throw py::value_error(std::string(name) + " must have shape (" + std::to_string(size) + ",), got " +
-                          shape_of(array) + hint);
-  return array;
-}
 
 constexpr const char* kOneByOne = ": predict() and try_push() take one sample, run() takes many";
 
@@ -55,12 +32,6 @@ OnMiss as_policy(const std::string& name) {
   if (name == "zero") return OnMiss::kZero;
   if (name == "nominal") return OnMiss::kNominal;
   throw py::value_error("on_miss must be 'hold', 'zero' or 'nominal', got '" + name + "'");
-}
-
-std::int64_t as_nanoseconds(double seconds, const char* name) {
-  if (!(seconds >= 0.0) || seconds > 1e9)
-    throw py::value_error(std::string(name) + " must be from 0 to 1e9 seconds, got " + std::to_string(seconds));
-  return static_cast<std::int64_t>(std::llround(seconds * 1e9));
 }
 
 // A Client for one Python thread at a time: the GIL is released while it waits, so a second thread could get in.
@@ -181,9 +152,10 @@ class PyClient {
   std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
 };
 
-std::unique_ptr<PyClient> connect(const std::string& address, const std::string& model, const std::string& version,
-                                  const std::string& on_miss, const py::object& rest, bool spin, std::size_t capacity,
-                                  const std::string& contract_hash, double connect_timeout_s, int io_cpu) {
+py::object connect_any(const std::string& address, const std::string& model, const std::string& version,
+                       const std::string& on_miss, const py::object& rest, bool spin, std::size_t capacity,
+                       const std::string& contract_hash, double connect_timeout_s, int io_cpu,
+                       std::size_t max_candidates, std::size_t max_horizon, std::size_t threads) {
   ClientOptions options;
   options.version = version;
   options.on_miss = as_policy(on_miss);
@@ -206,7 +178,21 @@ std::unique_ptr<PyClient> connect(const std::string& address, const std::string&
     throw py::value_error(error.what());
   }
   try {
-    return std::make_unique<PyClient>(address, model, options);
+    return py::cast(std::make_unique<PyClient>(address, model, options));
+  } catch (const IsRollout&) {
+    if (on_miss != "hold" || spin || capacity != ClientOptions().capacity || io_cpu != -1) {
+      throw py::value_error("on_miss, spin, capacity and io_cpu are not for a model of kind rollout, as " + model +
+                            " is");
+    }
+    RolloutClientOptions of_rollout;
+    of_rollout.version = version;
+    of_rollout.rest = options.rest;
+    of_rollout.contract_hash = contract_hash;
+    of_rollout.connect_timeout = options.connect_timeout;
+    of_rollout.max_candidates = max_candidates;
+    of_rollout.max_horizon = max_horizon;
+    of_rollout.threads = threads;
+    return connect_rollout(address, model, of_rollout);
   } catch (const std::runtime_error& error) {
     PyErr_SetString(PyExc_ConnectionError, error.what());
     throw py::error_already_set();
@@ -232,6 +218,7 @@ std::string describe(const Prediction& p) {
 PYBIND11_MODULE(_client, m) {
   using learn_rt::ClientStats;
   using learn_rt::Prediction;
+  using learn_rt::RolloutClientOptions;
   using learn_rt::client::PyClient;
   namespace c = learn_rt::client;
   m.doc() = "The C++ client; see learn_rt.client.";
@@ -280,7 +267,10 @@ PYBIND11_MODULE(_client, m) {
       .def("__enter__", [](py::object self) { return self; })
       .def("__exit__", [](PyClient& self, const py::args&) { self.close(); });
 
-  m.def("connect", &c::connect, "address"_a, "model"_a, "version"_a = "stable", py::kw_only(), "on_miss"_a = "hold",
+  c::bind_rollout(m);
+
+  m.def("connect", &c::connect_any, "address"_a, "model"_a, "version"_a = "stable", py::kw_only(), "on_miss"_a = "hold",
         "rest"_a = py::none(), "spin"_a = false, "capacity"_a = 1024, "contract_hash"_a = "",
-        "connect_timeout_s"_a = 5.0, "io_cpu"_a = -1);
+        "connect_timeout_s"_a = 5.0, "io_cpu"_a = -1, "max_candidates"_a = RolloutClientOptions().max_candidates,
+        "max_horizon"_a = RolloutClientOptions().max_horizon, "threads"_a = RolloutClientOptions().threads);
 }

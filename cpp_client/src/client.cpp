@@ -27,7 +27,7 @@ void check(const ClientOptions& options, const Spec& spec) {
     throw std::runtime_error("the served model's contract must be " + options.contract_hash + ", it is " +
                              spec.contract_hash);
   if (spec.kind == Kind::kRollout)
-    throw std::runtime_error("a model served as a stream must answer samples, this is a rollout");
+    throw client::IsRollout("a model served as a stream must answer samples, this is a rollout: RolloutClient");
   if (spec.n_outputs() > Prediction::kMaxOutputs)
     throw std::runtime_error("a model must have at most " + std::to_string(Prediction::kMaxOutputs) +
                              " outputs, this has " + std::to_string(spec.n_outputs()));
@@ -48,6 +48,8 @@ std::unique_ptr<Client> Client::connect(const std::string& address, const std::s
   const auto parsed = client::Address::parse(address);
   try {
     return client::connect(client::make_transport(parsed, options.spin), model, options);
+  } catch (const client::IsRollout& error) {
+    throw client::IsRollout(address + ", model '" + model + "': " + error.what());
   } catch (const std::exception& error) {
     throw std::runtime_error(address + ", model '" + model + "': " + error.what());
   }

@@ -10,18 +10,15 @@
 #include "learn_rt/v1/predictor.grpc.pb.h"
 
 namespace learn_rt::client {
-namespace {
 
-// A new channel for each stream: nothing of a broken one is waited for.
 std::shared_ptr<grpc::Channel> make_channel(const std::string& target) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);     // the pump retries, with the history that gRPC does not know
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // an address says where to go
+  arguments.SetMaxReceiveMessageSize(64 << 20);     // above any answer that a server gives
   return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
 }
-
-}  // namespace
 
 GrpcTransport::GrpcTransport(std::string target, bool spin) : target_(std::move(target)), spin_(spin) {
   // gRPC 1.51 shuts down with its last user, and may sleep for 10 s doing so: here it stays up until the process ends.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <grpcpp/channel.h>
+
 #include <memory>
 #include <string>
 
@@ -8,6 +10,9 @@
 namespace learn_rt::client {
 
 class GrpcStream;
+
+// A channel of its own for each stream: nothing of a broken one is waited for.
+std::shared_ptr<grpc::Channel> make_channel(const std::string& target);
 
 // learn_rt.v1.Predictor over gRPC: `target` is unix:PATH or HOST:PORT.
 class GrpcTransport final : public Transport {

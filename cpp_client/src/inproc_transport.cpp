@@ -18,7 +18,8 @@ std::optional<std::int64_t> as_version(const std::string& name) {
   return number;
 }
 
-// A version number as it is; "stable": the highest there is. Labels belong to a server.
+}  // namespace
+
 fs::path version_folder(const fs::path& repository, const std::string& model, const std::string& version) {
   if (model.empty() || model.find_first_of("/\\") != std::string::npos || model[0] == '.')
     throw std::runtime_error("a model's name must be a folder's in the repository, got '" + model + "'");
@@ -38,8 +39,6 @@ fs::path version_folder(const fs::path& repository, const std::string& model, co
   if (!newest) throw std::runtime_error("no version in " + folder.string());
   return folder / std::to_string(*newest);
 }
-
-}  // namespace
 
 Spec InprocTransport::describe(const std::string& model, const std::string& version, std::chrono::milliseconds) {
   model_ = Model::load(version_folder(repository_, model, version));

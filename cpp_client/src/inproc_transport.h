@@ -10,6 +10,11 @@
 
 namespace learn_rt::client {
 
+// The folder of a version number, or of "stable": the highest there is. Labels belong to a server. Throws
+// std::runtime_error.
+std::filesystem::path version_folder(const std::filesystem::path& repository, const std::string& model,
+                                     const std::string& version);
+
 // A session in this process, run by the I/O thread: no server, no wire.
 class InprocTransport final : public Transport {
  public:

@@ -1,5 +1,7 @@
 #include "address.h"
+#include "grpc_rollout_link.h"
 #include "grpc_transport.h"
+#include "inproc_rollout_link.h"
 #include "inproc_transport.h"
 #include "transport.h"
 
@@ -13,6 +15,18 @@ std::unique_ptr<Transport> make_transport(const Address& address, bool spin) {
       return std::make_unique<GrpcTransport>("unix:" + address.rest, spin);
     case Scheme::kGrpc:
       return std::make_unique<GrpcTransport>(address.rest, spin);
+  }
+  return nullptr;
+}
+
+std::unique_ptr<RolloutLink> make_rollout_link(const Address& address) {
+  switch (address.scheme) {
+    case Scheme::kInproc:
+      return std::make_unique<InprocRolloutLink>(address.rest);
+    case Scheme::kUnix:
+      return make_grpc_rollout_link("unix:" + address.rest);
+    case Scheme::kGrpc:
+      return make_grpc_rollout_link(address.rest);
   }
   return nullptr;
 }

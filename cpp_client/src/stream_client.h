@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 #include "deadline.h"
@@ -14,6 +15,11 @@
 #include "transport.h"
 
 namespace learn_rt::client {
+
+// A model of kind rollout was asked for answers to samples.
+struct IsRollout : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 // Client::connect with the transport already made.
 std::unique_ptr<Client> connect(std::unique_ptr<Transport> transport, const std::string& model,

@@ -86,6 +86,13 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--max-streams", type=_positive, default=256, metavar="N", help="open at once; default 256")
     parser.add_argument(
+        "--rollout-threads",
+        type=_threads,
+        default=1,
+        metavar="N",
+        help="threads that share the candidates of each rollout; default 1",
+    )
+    parser.add_argument(
         "--drain-s",
         type=_seconds,
         default=1.0,
@@ -105,7 +112,14 @@ def _start(args: argparse.Namespace, models: list[tuple[str, int, Path]]) -> Any
     import learn_rt.runtime  # noqa: F401
     from learn_rt._serve import Server
 
-    return Server(models, args.listen, backend=args.backend, max_streams=args.max_streams, version=__version__)
+    return Server(
+        models,
+        args.listen,
+        backend=args.backend,
+        max_streams=args.max_streams,
+        version=__version__,
+        rollout_threads=args.rollout_threads,
+    )
 
 
 def _pin(cpus: set[int] | None) -> None:
@@ -135,6 +149,10 @@ def _one_line(error: BaseException) -> str:
 
 def _positive(text: str) -> int:
     return _checked(text, int, lambda n: n >= 1, "a whole number of at least 1")
+
+
+def _threads(text: str) -> int:
+    return _checked(text, int, lambda n: 1 <= n <= 64, "1 to 64 threads")
 
 
 def _seconds(text: str) -> float:

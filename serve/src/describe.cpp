@@ -11,16 +11,18 @@ void describe(const ModelHost& host, const std::vector<std::int64_t>& versions,
   metadata->set_name(host.name());
   for (const std::int64_t version : versions) metadata->add_versions(std::to_string(version));
   metadata->set_platform("learn_rt_" + host.model().backend());
-  auto* input = metadata->add_inputs();
-  input->set_name(kInput);
-  input->set_datatype("FP32");
-  input->add_shape(-1);
-  for (const std::int64_t size : window_shape(host.spec())) input->add_shape(size);
+  for (const TensorShape& shape : whole_inputs(host.spec())) {
+    auto* input = metadata->add_inputs();
+    input->set_name(shape.name);
+    input->set_datatype("FP32");
+    input->add_shape(-1);
+    for (const std::int64_t size : shape.item) input->add_shape(size);
+  }
   auto* output = metadata->add_outputs();
   output->set_name(kOutput);
   output->set_datatype("FP32");
   output->add_shape(-1);
-  output->add_shape(static_cast<std::int64_t>(host.spec().n_outputs()));
+  for (const std::int64_t size : whole_answer(host.spec())) output->add_shape(size);
   auto& properties = *metadata->mutable_properties();
   properties["contract_hash"] = host.spec().contract_hash;
   properties["spec"] = host.spec().json;
@@ -30,14 +32,16 @@ void describe(const ModelHost& host, inference::ModelConfig* config) {
   config->set_name(host.name());
   config->set_backend("learn_rt_" + host.model().backend());
   config->set_max_batch_size(static_cast<int>(kMaxBatch));
-  auto* input = config->add_input();
-  input->set_name(kInput);
-  input->set_data_type(inference::TYPE_FP32);
-  for (const std::int64_t size : window_shape(host.spec())) input->add_dims(size);
+  for (const TensorShape& shape : whole_inputs(host.spec())) {
+    auto* input = config->add_input();
+    input->set_name(shape.name);
+    input->set_data_type(inference::TYPE_FP32);
+    for (const std::int64_t size : shape.item) input->add_dims(size);
+  }
   auto* output = config->add_output();
   output->set_name(kOutput);
   output->set_data_type(inference::TYPE_FP32);
-  output->add_dims(static_cast<std::int64_t>(host.spec().n_outputs()));
+  for (const std::int64_t size : whole_answer(host.spec())) output->add_dims(size);
 }
 
 void describe(ModelHost& host, inference::ModelStatistics* statistics) {

@@ -1,5 +1,6 @@
 #include "infer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 
@@ -14,18 +15,25 @@ using Clock = std::chrono::steady_clock;
 grpc::Status infer_windows(ModelHost& host, const inference::ModelInferRequest& request,
                            inference::ModelInferResponse* response) {
   const Spec& spec = host.spec();
-  if (spec.kind != Kind::kPointwise && spec.kind != Kind::kWindow) {
+  if (spec.kind == Kind::kStateful) {
     return {grpc::StatusCode::UNIMPLEMENTED,
             host.name() + " carries state from sample to sample: send a sequence over ModelStreamInfer"};
   }
   InputView input;
-  const grpc::Status read = read_input(request, window_shape(spec), kMaxBatch, &input);
+  const grpc::Status read = read_inputs(request, whole_inputs(spec), kMaxBatch, &input);
   if (!read.ok()) return read;
+  if (input.batch * std::max<std::size_t>(1, spec.horizon) * spec.n_outputs() > kMaxAnswers) {
+    return invalid("the answers would hold more than " + std::to_string(kMaxAnswers) + " values: send fewer windows");
+  }
   head(request, host, response);
-  float* answers = add_output(input.batch, spec.n_outputs(), input.raw, response);
+  float* answers = add_output(input.batch, whole_answer(spec), input.raw, response);
   const auto start = Clock::now();
   try {
-    host.model().infer(input.data, input.batch, answers);
+    if (spec.kind == Kind::kRollout) {
+      host.model().infer_rollout(input.data[0], input.data[1], input.batch, answers);
+    } else {
+      host.model().infer(input.data[0], input.batch, answers);
+    }
   } catch (const std::exception& error) {
     return {grpc::StatusCode::INTERNAL, host.name() + ": " + error.what()};
   }

@@ -55,18 +55,23 @@ grpc::Status InferStream::answer_sequence(const inference::ModelInferRequest& re
     host->counters().failures.fetch_add(1, std::memory_order_relaxed);
     return status;
   };
+  if (host->spec().kind == Kind::kRollout) {
+    return refuse(invalid(host->name() + " has no sequences: send whole windows with actions, or open a stream of "
+                                         "learn_rt.v1.Predictor's Rollout"));
+  }
   InputView sample;
   const auto n_features = static_cast<std::int64_t>(host->spec().n_features());
-  if (const grpc::Status read = read_input(request, {n_features}, 1, &sample); !read.ok()) return refuse(read);
+  if (const grpc::Status read = read_inputs(request, {{kInput, {n_features}}}, 1, &sample); !read.ok())
+    return refuse(read);
 
   const std::string key = host->name() + "/" + std::to_string(host->version()) + "/" + sequence.id;
   HostedSession* hosted = nullptr;
   if (const grpc::Status status = session_of(key, sequence.start, host, &hosted); !status.ok()) return refuse(status);
 
   head(request, *host, response);
-  float* answer = add_output(1, host->spec().n_outputs(), sample.raw, response);
+  float* answer = add_output(1, whole_answer(host->spec()), sample.raw, response);
   const auto start = Clock::now();
-  const std::uint32_t flags = hosted->session().step(sample.data, answer);
+  const std::uint32_t flags = hosted->session().step(sample.data[0], answer);
   host->counters().answered(1, Clock::now() - start);
   (*response->mutable_parameters())["flags"].set_int64_param(flags);
   last_ = hosted;

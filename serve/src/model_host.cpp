@@ -13,10 +13,16 @@ void Counters::answered(std::uint64_t count, std::chrono::nanoseconds took) noex
 
 HostedSession::HostedSession(std::shared_ptr<ModelHost> host)
     : host_(std::move(host)), session_(host_->model().open()) {
-  host_->counters().sessions_open.fetch_add(1, std::memory_order_relaxed);
-  host_->counters().sessions_total.fetch_add(1, std::memory_order_relaxed);
+  host_->counters().opened();
 }
 
-HostedSession::~HostedSession() { host_->counters().sessions_open.fetch_sub(1, std::memory_order_relaxed); }
+HostedSession::~HostedSession() { host_->counters().closed(); }
+
+HostedRollout::HostedRollout(std::shared_ptr<ModelHost> host, const RolloutLimits& limits)
+    : host_(std::move(host)), session_(host_->model().open_rollout(limits)) {
+  host_->counters().opened();
+}
+
+HostedRollout::~HostedRollout() { host_->counters().closed(); }
 
 }  // namespace learn_rt::serve

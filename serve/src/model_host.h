@@ -22,6 +22,11 @@ struct Counters {
   std::atomic<std::int64_t> last_ms{0};          // since 1970
 
   void answered(std::uint64_t count, std::chrono::nanoseconds took) noexcept;
+  void opened() noexcept {
+    sessions_open.fetch_add(1, std::memory_order_relaxed);
+    sessions_total.fetch_add(1, std::memory_order_relaxed);
+  }
+  void closed() noexcept { sessions_open.fetch_sub(1, std::memory_order_relaxed); }
 };
 
 // One loaded version of a model, under the name it is served by. Immutable but for its counters: any thread.
@@ -58,6 +63,22 @@ class HostedSession {
  private:
   std::shared_ptr<ModelHost> host_;
   std::unique_ptr<Session> session_;
+};
+
+// The same of a rollout session.
+class HostedRollout {
+ public:
+  HostedRollout(std::shared_ptr<ModelHost> host, const RolloutLimits& limits);
+  ~HostedRollout();
+  HostedRollout(const HostedRollout&) = delete;
+  HostedRollout& operator=(const HostedRollout&) = delete;
+
+  ModelHost& host() noexcept { return *host_; }
+  RolloutSession& session() const noexcept { return *session_; }
+
+ private:
+  std::shared_ptr<ModelHost> host_;
+  std::unique_ptr<RolloutSession> session_;
 };
 
 }  // namespace learn_rt::serve

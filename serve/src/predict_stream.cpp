@@ -2,48 +2,17 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <exception>
 #include <limits>
 #include <string>
 
+#include "opening.h"
 #include "status.h"
 
 namespace learn_rt::serve {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// The names of a spec's inputs, for an error message; long lists are cut.
-std::string names(const Spec& spec) {
-  std::string line;
-  for (std::size_t i = 0; i < spec.inputs.size(); ++i) {
-    if (i == 8) return line + ", ...";
-    line += (i == 0 ? "" : ", ") + spec.inputs[i].name;
-  }
-  return line;
-}
-
-// A session would take a refused rest for a cold start, without a word.
-grpc::Status check_rest(const Spec& spec, const google::protobuf::RepeatedField<float>& rest) {
-  if (rest.empty()) return grpc::Status::OK;
-  if (static_cast<std::size_t>(rest.size()) != spec.n_features()) {
-    return invalid("open.rest must be empty or one sample of " + std::to_string(spec.n_features()) + " values (" +
-                   names(spec) + "), got " + std::to_string(rest.size()));
-  }
-  int i = 0;
-  for (const Signal& signal : spec.inputs) {
-    for (std::size_t k = 0; k < signal.size() * signal.history; ++k, ++i) {
-      const double value = static_cast<double>(rest.Get(i)) * signal.scale + signal.offset;
-      const bool inside =
-          !signal.range_valid || (value >= signal.range_valid->first && value <= signal.range_valid->second);
-      if (std::isfinite(value) && inside) continue;
-      return invalid("open.rest: " + signal.name + " must be finite and physical (spec: range_valid), got " +
-                     std::to_string(value) + " " + signal.unit);
-    }
-  }
-  return grpc::Status::OK;
-}
 
 }  // namespace
 
@@ -80,12 +49,8 @@ grpc::Status PredictStream::open(const v1::Open& open, v1::Opened* opened) {
   std::shared_ptr<ModelHost> host;
   if (const grpc::Status found = repository_->find(open.model(), open.version(), &host); !found.ok()) return found;
   const Spec& spec = host->spec();
-  if (open.contract_hash() != spec.contract_hash) {
-    return {grpc::StatusCode::FAILED_PRECONDITION, "open.contract_hash is '" + open.contract_hash() + "', but " +
-                                                       host->name() + "/" + std::to_string(host->version()) +
-                                                       " has the contract " + spec.contract_hash +
-                                                       ": ask Describe for its spec"};
-  }
+  if (const grpc::Status pinned = check_contract(*host, open.contract_hash()); !pinned.ok()) return pinned;
+  if (spec.kind == Kind::kRollout) return invalid(host->name() + " answers rollouts: open a stream of Rollout");
   if (const grpc::Status checked = check_rest(spec, open.rest()); !checked.ok()) return checked;
   try {
     hosted_ = std::make_unique<HostedSession>(host);

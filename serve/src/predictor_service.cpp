@@ -1,6 +1,7 @@
 #include "predictor_service.h"
 
 #include "predict_stream.h"
+#include "rollout_exchange.h"
 #include "status.h"
 
 namespace learn_rt::serve {
@@ -24,6 +25,11 @@ grpc::ServerUnaryReactor* PredictorService::Describe(grpc::CallbackServerContext
 
 RawStream* PredictorService::Predict(grpc::CallbackServerContext* /*context*/) {
   return StreamReactor<v1::PredictRequest, v1::PredictResponse, PredictStream>::start(gate_, repository_);
+}
+
+RawStream* PredictorService::Rollout(grpc::CallbackServerContext* /*context*/) {
+  return StreamReactor<v1::RolloutRequest, v1::RolloutResponse, RolloutExchange>::start(gate_, repository_,
+                                                                                        rollout_threads_);
 }
 
 }  // namespace learn_rt::serve

@@ -53,7 +53,7 @@ void add_limits(grpc::ServerBuilder& builder) {
 Server::Server(std::shared_ptr<Repository> repository, const ServerOptions& options)
     : repository_(std::move(repository)),
       gate_(options.max_streams),
-      predictor_(repository_, gate_),
+      predictor_(repository_, gate_, options.rollout_threads),
       inference_(repository_, gate_, options.version),
       health_({v1::Predictor::service_full_name(), inference::GRPCInferenceService::service_full_name()}) {
   std::vector<ListenAddress> addresses;

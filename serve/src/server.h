@@ -20,6 +20,7 @@ namespace learn_rt::serve {
 struct ServerOptions {
   std::vector<std::string> listen;  // see ListenAddress
   std::size_t max_streams = 256;    // open at the same time, over all connections
+  std::size_t rollout_threads = 1;  // that share the candidates of each rollout
   std::string version;              // of this software, told by ServerMetadata
 };
 

@@ -19,12 +19,15 @@ def repository(small_version: Path) -> Path:
     return small_version.parent.parent
 
 
+Started = tuple[subprocess.Popen[str], list[str]]
+
+
 @pytest.fixture(scope="session")
-def serve(repository: Path) -> Iterator[Callable[[list[str]], tuple[subprocess.Popen[str], list[str]]]]:
-    """Starts learn-serve at addresses; returns the process and where it listens, once it is ready."""
+def serve_repository() -> Iterator[Callable[[Path, list[str]], Started]]:
+    """Starts learn-serve on a repository at addresses; returns the process and where it listens, once it is ready."""
     processes: list[subprocess.Popen[str]] = []
 
-    def start(addresses: list[str]) -> tuple[subprocess.Popen[str], list[str]]:
+    def start(repository: Path, addresses: list[str]) -> Started:
         command = [sys.executable, "-c", "from learn_rt.serve.cli import main; raise SystemExit(main())"]
         command += [str(repository), "--json", *(part for address in addresses for part in ("--listen", address))]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -38,14 +41,21 @@ def serve(repository: Path) -> Iterator[Callable[[list[str]], tuple[subprocess.P
 
     yield start
     for process in processes:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def serve(repository: Path, serve_repository: Callable[[Path, list[str]], Started]) -> Callable[[list[str]], Started]:
+    """The same on the printer's repository."""
+    return lambda addresses: serve_repository(repository, addresses)
 
 
 @pytest.fixture(scope="session")
 def server(
     repository: Path,
-    serve: Callable[[list[str]], tuple[subprocess.Popen[str], list[str]]],
+    serve: Callable[[list[str]], Started],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, str]:
     """Addresses by transport of a running learn-serve."""

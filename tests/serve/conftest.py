@@ -100,6 +100,12 @@ def launch() -> type[Serving]:
 
 
 @pytest.fixture(scope="session")
+def launch_once() -> type[Serving]:
+    """The same, for a server that a module's tests share."""
+    return Serving
+
+
+@pytest.fixture(scope="session")
 def server(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """A running server, on a Unix socket and a TCP port."""
     socket = tmp_path_factory.mktemp("socket") / "s"

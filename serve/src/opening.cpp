@@ -1,0 +1,45 @@
+#include "opening.h"
+
+#include <cmath>
+
+#include "status.h"
+
+namespace learn_rt::serve {
+
+std::string names(const Spec& spec) {
+  std::string line;
+  for (std::size_t i = 0; i < spec.inputs.size(); ++i) {
+    if (i == 8) return line + ", ...";
+    line += (i == 0 ? "" : ", ") + spec.inputs[i].name;
+  }
+  return line;
+}
+
+grpc::Status check_rest(const Spec& spec, const google::protobuf::RepeatedField<float>& rest) {
+  if (rest.empty()) return grpc::Status::OK;
+  if (static_cast<std::size_t>(rest.size()) != spec.n_features()) {
+    return invalid("open.rest must be empty or one sample of " + std::to_string(spec.n_features()) + " values (" +
+                   names(spec) + "), got " + std::to_string(rest.size()));
+  }
+  int i = 0;
+  for (const Signal& signal : spec.inputs) {
+    for (std::size_t k = 0; k < signal.size() * signal.history; ++k, ++i) {
+      const double value = static_cast<double>(rest.Get(i)) * signal.scale + signal.offset;
+      const bool inside =
+          !signal.range_valid || (value >= signal.range_valid->first && value <= signal.range_valid->second);
+      if (std::isfinite(value) && inside) continue;
+      return invalid("open.rest: " + signal.name + " must be finite and physical (spec: range_valid), got " +
+                     std::to_string(value) + " " + signal.unit);
+    }
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status check_contract(const ModelHost& host, const std::string& contract_hash) {
+  if (contract_hash == host.spec().contract_hash) return grpc::Status::OK;
+  return {grpc::StatusCode::FAILED_PRECONDITION, "open.contract_hash is '" + contract_hash + "', but " + host.name() +
+                                                     "/" + std::to_string(host.version()) + " has the contract " +
+                                                     host.spec().contract_hash + ": ask Describe for its spec"};
+}
+
+}  // namespace learn_rt::serve
