@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from learn_rt.spec import Envelope, Kind, Normalization, Signal, Spec
 from learn_rt.train.gait.parameters import Parameters
-from learn_rt.train.gait.pose import FRAME_S, JOINTS, N_POSE, names_and_units, orthonormal
+from learn_rt.train.gait.pose import FRAME_S, JOINTS, N_POSE, ROOT, names_and_units, orthonormal
 
 PHASE = "phase"
 MAX_PHASE = 2.0  # cycles: sine and cosine keep float32's precision; a loop keeps its phase below 1 anyhow
@@ -76,6 +76,10 @@ def _envelopes(motions: NDArray[np.float32], nominal: NDArray[np.float32], margi
     # A frame of a cycle of one second is FRAME_S long: faster gaits have the margin.
     rate = np.abs(np.diff(moves, axis=1)).max((0, 1)) / FRAME_S
     second = np.abs(np.diff(moves, 2, axis=1)).max((0, 1)) / FRAME_S**2
-    # A number that never moved in the data may still move a little.
-    floors = (np.maximum(value, 0.1), np.maximum(rate, 0.3), np.maximum(second, 10.0))
-    return [Envelope(*(float(f"{margin * v:.4g}") for v in row)) for row in zip(*floors, strict=True)]
+    # What hardly moved in the data may still move: by its own size in a second, and be as fast in two frames. A net's
+    # answers are not as smooth as what it learned from.
+    size = np.maximum(value, 0.5)
+    size[ROOT] = np.maximum(value[ROOT], 0.2)
+    rate = np.maximum(rate, size)
+    second = np.maximum(second, rate / (2 * FRAME_S))
+    return [Envelope(*(float(f"{margin * v:.4g}") for v in row)) for row in zip(size, rate, second, strict=True)]

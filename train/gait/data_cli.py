@@ -130,6 +130,8 @@ def _refine(given: argparse.Namespace) -> dict[str, Any]:
     if given.out.resolve() in {file.parent.resolve() for file in files}:
         raise ValueError(f"--out {given.out} holds the recordings: give another folder")
     parameters = read_parameters(given.parameters or files[0].parent / FILE)
+    for file in files:
+        members(file)  # a file that is none must not cost the corpus that is there
     folder = _folder(given)
     writer, refused = Writer(folder, given.name, given.per_file), list[Refused]()
     for file in _shown(files, "files"):

@@ -14,6 +14,8 @@ from learn_rt.train.gait.corpus import Corpus, Run
 from learn_rt.train.gait.pose import N_POSE
 from learn_rt.train.gait.refine import FRAMES_A_CYCLE, N_FRAMES
 
+TOGETHER = 8  # batches whose rows are gathered in one go: that takes half the time
+
 
 @dataclass
 class Pool:
@@ -111,8 +113,9 @@ class Stream:
                 yield rest
                 rest = None
             whole = first + (len(order) - first) // batch_size * batch_size
-            for start in range(first, whole, batch_size):
-                yield pool.rows(order[start : start + batch_size])
+            for start in range(first, whole, TOGETHER * batch_size):
+                x, pose = pool.rows(order[start : min(start + TOGETHER * batch_size, whole)])
+                yield from zip(x.split(batch_size), pose.split(batch_size), strict=True)
             if whole < len(order):
                 rest = pool.rows(order[whole:])
         if rest is not None:

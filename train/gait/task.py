@@ -220,7 +220,8 @@ class PoseTask(Task):
 
     def report(self) -> dict[str, Any]:
         """Return what results.json says of the data."""
-        return {"split": self._split.describe(self._corpus), "data_sha256": self._hash}
+        stream = {"sequences_an_epoch": self._stream.n_sequences, "memory_bytes": self._stream.n_bytes}
+        return {"split": self._split.describe(self._corpus), "data_sha256": self._hash, "stream": stream}
 
     def spec(self, provenance: dict[str, Any]) -> Spec:
         c = self._config
