@@ -66,7 +66,8 @@ def load_servable(path: str | Path) -> tuple[Servable, Spec, np.ndarray]:
     """Return (the served part of the module in eval mode on the CPU, spec, held-out raw windows).
 
     The windows are (n, window, n_features) float32, (n, n_features) of a pointwise model, and of a rollout as many rows
-    as window and horizon reach over: (n, window + horizon - 1, n_features).
+    as window and horizon reach over: (n, window + horizon - 1, n_features). A stateful model's are whole sequences:
+    (n, samples, n_features).
     Raises: ValueError: as `load`, or weights, spec and configuration do not belong together; OSError: not readable.
     """
     contents = load(path)
@@ -77,7 +78,7 @@ def load_servable(path: str | Path) -> tuple[Servable, Spec, np.ndarray]:
     except (RuntimeError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: weights, spec and configuration do not fit ({_first_line(error)})") from None
     held_out = contents["held_out"]
-    shape = _raw_shape(spec)
+    shape = _raw_shape(spec, held_out)
     # Plain: a view of one number can claim any shape.
     plain = held_out.layout is torch.strided and held_out.is_contiguous()
     if not plain or held_out.dtype != torch.float32 or tuple(held_out.shape[1:]) != shape or not len(held_out):
@@ -85,9 +86,11 @@ def load_servable(path: str | Path) -> tuple[Servable, Spec, np.ndarray]:
     return module.served().eval(), spec, held_out.detach().numpy()
 
 
-def _raw_shape(spec: Spec) -> tuple[int, ...]:
+def _raw_shape(spec: Spec, held_out: torch.Tensor) -> tuple[int, ...]:
     if spec.kind is Kind.POINTWISE:
         return (spec.n_features,)
+    if spec.kind is Kind.STATEFUL:  # sequences, of any length
+        return (held_out.shape[1] if held_out.ndim == 3 else 2, spec.n_features)
     return (spec.window + max(0, spec.horizon - 1), spec.n_features)
 
 

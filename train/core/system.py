@@ -88,7 +88,8 @@ class Task(ABC):
     def held_out(self) -> Tensor:
         """Return real raw rows (n <= 1024, rows, n_features) that training never saw.
 
-        Rows of a window: `window`; of a rollout: window + horizon - 1; a pointwise model's are (n, n_features).
+        Rows of a window: `window`; of a rollout: window + horizon - 1; of a stateful model: any number of samples in a
+        row; a pointwise model's are (n, n_features).
         """
 
     def on_epoch(self, epoch: int) -> None:  # noqa: B027 (most tasks need nothing)

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from omegaconf import MISSING
 
+from learn_rt.spec import Kind
 from learn_rt.train.core.config import RunConfig, within
 from learn_rt.train.table.model import NetConfig
 
@@ -43,7 +44,7 @@ class TableConfig(RunConfig):
     data: str = MISSING  # files: 'logs/*.csv', a folder, or one file (CSV, Parquet, HDF5, NPZ)
     inputs: list[str] = MISSING  # names of columns, in the order that samples will have
     outputs: list[str] = MISSING  # names of columns
-    window: str = "20"  # samples that an answer is made from, or pointwise
+    window: str = "20"  # samples that an answer is made from; pointwise; carried: a state through the whole recording
     preview: int = 0  # the answer is for the sample so many before the newest
     split: SplitBy = SplitBy.by_file
     test: list[str] = field(default_factory=list)  # names of files to hold out; empty: 15 % of them, drawn by the seed
@@ -55,6 +56,9 @@ class TableConfig(RunConfig):
     max_gap: float = 10.0  # missing=interpolate: intervals
     unit_check: bool = True  # refuse a file in which a column seems to have another unit
     units: list[str] = field(default_factory=list)  # name:unit of columns that are not called "name [unit]"
+    chunk: int = 64  # carried: samples that gradients reach back
+    carry: int = 1024  # carried: samples of a training sequence, which begins anywhere
+    side_by_side: int = 16  # carried: sequences in a batch
     samples_per_epoch: int = 50_000  # drawn anew for each epoch, where there are more
     name: str = "table"  # of the model
     net: NetConfig = field(default_factory=NetConfig)
@@ -75,6 +79,12 @@ class TableConfig(RunConfig):
             column, mark, unit = entry.rpartition(":")
             if not mark or not unit or (self.inputs != MISSING and column not in [*self.inputs, *self.outputs]):
                 raise ValueError(f"units must be name:unit with the name of an input or output, got {entry!r}")
+        within("chunk", self.chunk, 2, 65536)
+        within("side_by_side", self.side_by_side, 1, 1e6)
+        if self.carry < 2 * self.chunk or self.carry % self.chunk:
+            raise ValueError(f"carry must be a multiple of chunk ({self.chunk}), at least twice, got {self.carry}")
+        if self.kind is Kind.STATEFUL and self.preview:
+            raise ValueError("preview must be 0 with window=carried: an answer is for the newest sample")
         within("dt_s", self.dt_s, 0, 1e6)
         within("max_gap", self.max_gap, 1, 1e6)
         within("samples_per_epoch", self.samples_per_epoch, 1, 1e9)
@@ -90,10 +100,17 @@ class TableConfig(RunConfig):
         return "1"
 
     @property
+    def kind(self) -> Kind:
+        """How an answer depends on the samples."""
+        return {"pointwise": Kind.POINTWISE, "carried": Kind.STATEFUL}.get(self.window, Kind.WINDOW)
+
+    @property
     def n_window(self) -> int:
-        """Samples that an answer is made from; 1 is pointwise."""
-        if self.window == "pointwise":
+        """Samples that an answer, or a carried net's linear map, is made from; 1 is pointwise."""
+        if self.kind is Kind.POINTWISE:
             return 1
+        if self.kind is Kind.STATEFUL:
+            return self.net.taps
         if not self.window.isdecimal() or not 2 <= int(self.window) <= 4096:
-            raise ValueError(f"window must be 2 to 4096 samples, or pointwise, got {self.window!r}")
+            raise ValueError(f"window must be 2 to 4096 samples, pointwise or carried, got {self.window!r}")
         return int(self.window)

@@ -22,12 +22,14 @@ class NetConfig:
     num_layers: int = 1
     dropout: float = 0.0
     linear: bool = True  # a least-squares map of the whole window beside the net
+    taps: int = 20  # window=carried: samples that the linear map sees
     ridge: float = 1e-3  # of that map, on standardised signals: holds terms down that would cancel
 
     def __post_init__(self) -> None:
         within("net.hidden_size", self.hidden_size, 1, 2048)
         within("net.num_layers", self.num_layers, 1, 8)
         within("net.dropout", self.dropout, 0, 0.99)
+        within("net.taps", self.taps, 2, 4096)
         within("net.ridge", self.ridge, 1e-9, 1e6)
 
 
@@ -167,3 +169,33 @@ class WindowNet(TableNet):
         update = torch.sigmoid(xz + hz)
         new = torch.tanh(xn + torch.sigmoid(xr + hr) * hn)
         return (1.0 - update) * new + update * h
+
+
+class CarriedNet(WindowNet):
+    """The same net with a state that is carried through the whole recording: an answer costs one step."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the last answers (batch, n_outputs) to raw sequences (batch, samples, n_features) from zero states."""
+        z = self.standard(x)
+        tail = F.pad(z, (0, 0, self.steps - 1, 0))[:, -self.steps :]
+        return self.physical(self.linear(tail.flatten(1)) + self.residual(z))
+
+    def rounding(self, x: Tensor) -> Tensor:
+        """Return the bound (batch,) of what float32 costs the linear map at the end of each sequence."""
+        before = self.mean.expand(len(x), self.steps - 1, -1)
+        return super().rounding(torch.cat([before, x], 1)[:, -self.steps :])
+
+    def run(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the net adds after each sample (batch, n, n_outputs), standardised, and the states after them.
+
+        Args: z: standardised samples (batch, n, n_features); h: (num_layers, batch, hidden_size).
+        """
+        hidden, h = self.gru(torch.tanh(self.front(z)), h)
+        added: Tensor = self.head(hidden)
+        return added, h
+
+    def straight(self, x: Tensor) -> Tensor:
+        """Return the linear map's share (n, n_outputs), standardised, after each sample of x (n, n_features)."""
+        z = F.pad(self.standard(x), (0, 0, self.steps - 1, 0))
+        kernel = self.linear.weight.unflatten(1, (self.steps, -1)).transpose(1, 2)
+        return F.conv1d(z.T.unsqueeze(0), kernel, self.linear.bias)[0].T

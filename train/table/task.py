@@ -16,16 +16,17 @@ from learn_rt.spec import Kind, Normalization, Signal, Spec
 from learn_rt.train.core.config import LoopConfig, limited
 from learn_rt.train.core.split import Split
 from learn_rt.train.core.system import Say, Task
-from learn_rt.train.table import checks
+from learn_rt.train.table import carried, checks
 from learn_rt.train.table.config import SplitBy, TableConfig
 from learn_rt.train.table.data import Windows, as_samples, blocks, load, segments_of, split_files, tick, windows
 from learn_rt.train.table.lag import lags
 from learn_rt.train.table.metrics import accuracy
-from learn_rt.train.table.model import NetConfig, PointNet, TableNet, WindowNet
+from learn_rt.train.table.model import CarriedNet, NetConfig, PointNet, TableNet, WindowNet
 from learn_rt.train.table.plots import plot_outputs
 from learn_rt.train.table.resample import Segment
 
 BLOCK = 4096  # windows at once where no gradient is needed
+SEQUENCE, N_SEQUENCES = 1024, 16  # held-out samples in a row of a carried net, and how many times
 SHOWN = 600  # answers in a row that a plot shows
 MIN_REACH, MAX_REACH = 50, 5000  # ticks in which a lag is looked for
 
@@ -65,14 +66,24 @@ class TableTask(Task):
             say(f"warning: {warning}")
         self._warnings = warnings
         self.module = self._net = _fitted(config, self._train)
-        self.objective = Objective(self._net)
+        self.objective: nn.Module = Objective(self._net)
         self.n_windows = len(self._train.ends)
+        self._chunks: carried.Chunks | None = None
+        if isinstance(self._net, CarriedNet):
+            self.objective = carried.CarriedObjective(self._net)
+            data = carried.stretches(sides["train"])
+            self._chunks = carried.Chunks(self._net, data, config.chunk, config.carry, config.side_by_side)
+        self._whole = {side: carried.stretches(sides[side]) for side in ("validation", "test")}
 
     @staticmethod
     def build(config: Mapping[str, Any]) -> TableNet:
         """Return an untrained net for a checkpoint's configuration."""
-        window = 1 if config["window"] == "pointwise" else int(config["window"])
-        return _net(NetConfig(**config["net"]), window, len(config["inputs"]), len(config["outputs"]))
+        net, sizes = NetConfig(**config["net"]), (len(config["inputs"]), len(config["outputs"]))
+        if config["window"] == "pointwise":
+            return PointNet(net, *sizes)
+        if config["window"] == "carried":
+            return CarriedNet(net, net.taps, *sizes)
+        return WindowNet(net, int(config["window"]), *sizes)
 
     @staticmethod
     def evaluate(config: TableConfig, module: nn.Module, provenance: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,6 +93,8 @@ class TableTask(Task):
         if not isinstance(split, dict) or not all(isinstance(split.get(side), list) for side in ("train", "test")):
             raise ValueError("the checkpoint does not name what it held out: it was not trained on data")
         sides, *_ = _prepare(config, Split(*(tuple(split[side]) for side in ("train", "validation", "test"))), None)
+        if isinstance(module, CarriedNet):
+            return _carried_accuracy(config, module, carried.stretches(sides["test"]))
         return _accuracy(config, module, windows(sides["test"], config.n_window, "test"))
 
     @staticmethod
@@ -92,12 +105,20 @@ class TableTask(Task):
     def to(self, device: torch.device) -> None:
         for data in (self._train, self._validation, self._test):
             data.to(device)
+        if self._chunks:
+            self._chunks.to(device)
+        self._whole = {side: [(x.to(device), y.to(device)) for x, y in data] for side, data in self._whole.items()}
 
     def n_batches(self) -> int:
+        if self._chunks:
+            return self._chunks.n_batches
         c = self._config
         return -(-min(self.n_windows, c.samples_per_epoch) // c.loop.batch_size)
 
     def batches(self, generator: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
+        if self._chunks:
+            yield from self._chunks.batches(generator)
+            return
         c, data = self._config, self._train
         chosen = torch.randperm(self.n_windows, generator=generator)[: c.samples_per_epoch]
         for rows in chosen.to(data.ends.device).split(c.loop.batch_size):
@@ -105,11 +126,16 @@ class TableTask(Task):
             yield as_samples(data, ends, c.n_window), data.y[ends - c.preview]
 
     def validate(self) -> dict[str, float]:
+        if isinstance(self._net, CarriedNet):
+            found = _carried_accuracy(self._config, self._net, self._whole["validation"])
+            return {key: found[key] for key in ("rmse_std", "r2")}
         limit = limited(-(-len(self._validation.ends) // BLOCK), self._config.loop.limit_validation_batches) * BLOCK
         found = _accuracy(self._config, self._net, self._validation, limit)
         return {key: found[key] for key in ("rmse_std", "r2")}
 
     def test(self) -> dict[str, Any]:
+        if isinstance(self._net, CarriedNet):
+            return _carried_accuracy(self._config, self._net, self._whole["test"])
         return _accuracy(self._config, self._net, self._test)
 
     def report(self) -> dict[str, Any]:
@@ -128,24 +154,26 @@ class TableTask(Task):
         mean = self._net.target_mean.tolist()
         return Spec(
             name=c.name,
-            kind=Kind.POINTWISE if c.n_window == 1 else Kind.WINDOW,
+            kind=c.kind,
             dt_s=self._dt_s,
             inputs=tuple(
                 Signal(name, c.unit(name), range_trained=(float(low[i]), float(high[i])))
                 for i, name in enumerate(c.inputs)
             ),
             outputs=tuple(Signal(name, c.unit(name), nominal=mean[i]) for i, name in enumerate(c.outputs)),
-            window=c.n_window,
+            window=c.n_window if c.kind is Kind.WINDOW else 1,
             preview=c.preview,
             states=self._net.states(),
             normalization=Normalization(
                 inside_graph=True, mean=tuple(self._net.mean.tolist()), std=tuple(self._net.std.tolist())
             ),
-            forgetting=None if c.n_window == 1 else c.n_window,
+            forgetting=c.n_window if c.kind is Kind.WINDOW else None,  # a carried state's is measured at export
             provenance=provenance | known,
         )
 
     def held_out(self) -> Tensor:
+        if self._chunks:
+            return carried.sequences(self._whole["test"], SEQUENCE, N_SEQUENCES)
         ends = self._test.ends
         chosen = torch.linspace(0, len(ends) - 1, min(1024, len(ends))).long().to(ends.device)
         return as_samples(self._test, ends[chosen], self._config.n_window).cpu().contiguous()
@@ -159,7 +187,7 @@ class TableTask(Task):
                 order = "follows" if lag.samples >= 0 else "comes before"
                 say(f"{output} {order} {lag.input} by {abs(lag.seconds):.4g} s (correlation {lag.correlation:.2f})")
             for lag in mine[:1]:
-                if lag.samples + c.preview >= c.n_window and c.n_window > 1:
+                if lag.samples + c.preview >= c.n_window and c.kind is Kind.WINDOW:
                     warnings.append(
                         f"{output} follows {lag.input} by {lag.samples} samples, but the window holds {c.n_window}: "
                         f"set window={2 * (lag.samples + c.preview)}"
@@ -199,16 +227,10 @@ def _prepare(
     return by_side, dt_s, digest, split, warnings
 
 
-def _net(config: NetConfig, window: int, n_inputs: int, n_outputs: int) -> TableNet:
-    if window == 1:
-        return PointNet(config, n_inputs, n_outputs)
-    return WindowNet(config, window, n_inputs, n_outputs)
-
-
 @torch.no_grad()
 def _fitted(config: TableConfig, data: Windows) -> TableNet:
     """Return a net with its statistics and its linear map, from the training side alone."""
-    module = _net(config.net, config.n_window, len(config.inputs), len(config.outputs))
+    module = TableTask.build({**vars(config), "net": vars(config.net)})
     x, y = data.x.double(), data.y.double()
     for buffer, value in ((module.mean, x.mean(0)), (module.target_mean, y.mean(0))):
         buffer.copy_(value)
@@ -233,12 +255,21 @@ def _accuracy(config: TableConfig, module: TableNet, data: Windows, limit: int =
     samples = [as_samples(data, block, config.n_window) for block in ends.split(BLOCK)]
     answers = torch.cat([module(x) for x in samples]).cpu()
     targets = data.y[ends - config.preview].cpu()
+    if limit:
+        return accuracy(answers, targets, config.outputs, [config.unit(name) for name in config.outputs])
+    straight = torch.cat([module.physical(module.linear(module.standard(x).flatten(1))) for x in samples]).cpu()
+    return _figures(config, answers, straight, targets)
+
+
+def _carried_accuracy(config: TableConfig, module: CarriedNet, data: carried.Recordings) -> dict[str, Any]:
+    """Return the accuracy on whole recordings, but for the samples that fill the linear map."""
+    return _figures(config, *(part.cpu() for part in carried.answer(module, data, config.n_window - 1)))
+
+
+def _figures(config: TableConfig, answers: Tensor, straight: Tensor, targets: Tensor) -> dict[str, Any]:
     units = [config.unit(name) for name in config.outputs]
     found = accuracy(answers, targets, config.outputs, units)
-    if limit:
-        return found
     if config.net.linear:
-        straight = torch.cat([module.physical(module.linear(module.standard(x).flatten(1))) for x in samples]).cpu()
         found["r2_linear_alone"] = accuracy(straight, targets, config.outputs, units)["r2"]
     found["stretch"] = {"answers": answers[:SHOWN].T.tolist(), "targets": targets[:SHOWN].T.tolist()}
     return found
