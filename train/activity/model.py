@@ -18,15 +18,29 @@ class NetConfig:
 
     extractor: ExtractorConfig = field(default_factory=ExtractorConfig)
     regressor: RegressorConfig = field(default_factory=RegressorConfig)
+    members: int = 1  # extractors with their classifiers, whose mean answers
     window: int = 100  # samples
     input_channels: int = 0
     num_joints: int = 0
     n_classes: int = 0
 
     def __post_init__(self) -> None:
+        within("net.members", self.members, 1, 64)
         within("net.window", self.window, 4, 4096)
         for name in ("input_channels", "num_joints", "n_classes"):
             within(f"net.{name}", getattr(self, name), 0, 4096)
+
+
+class Member(nn.Module):
+    """An extractor and its classifier: logits of normalised windows (batch, channels, window)."""
+
+    def __init__(self, config: NetConfig) -> None:
+        super().__init__()
+        self.extractor = Extractor(config.extractor, config.input_channels, config.window)
+        self.classifier = Classifier(config.extractor.n_dense, config.n_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.extractor(x))
 
 
 class Recognizer(Servable):
@@ -38,11 +52,11 @@ class Recognizer(Servable):
         self.std: Tensor
         self.register_buffer("mean", torch.zeros(config.input_channels))
         self.register_buffer("std", torch.ones(config.input_channels))
-        self.extractor = Extractor(config.extractor, config.input_channels, config.window)
-        self.classifier = Classifier(config.extractor.n_dense, config.n_classes)
+        self.members = nn.ModuleList(Member(config) for _ in range(config.members))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.classifier(self.extractor(self.scaled(x))).softmax(1)
+        placed = self.scaled(x)
+        return torch.stack([member(placed).softmax(1) for member in self.members]).mean(0)
 
     def scaled(self, x: Tensor) -> Tensor:
         """Return normalised windows (batch, channels, window)."""

@@ -17,7 +17,7 @@ from learn_rt.train.activity.config import GROUPS, ActivityConfig
 from learn_rt.train.activity.contract import recognizer_spec
 from learn_rt.train.activity.figures import all_figures, scores
 from learn_rt.train.activity.losses import ScenarioConfig, squared_error, three_parts, unlikeness
-from learn_rt.train.activity.model import Activity, NetConfig, Recognizer, count
+from learn_rt.train.activity.model import Activity, Member, NetConfig, Recognizer, count
 from learn_rt.train.activity.nets import unremembered
 from learn_rt.train.activity.pictures import plot_confusion
 from learn_rt.train.activity.sides import Sides, channels_of, held_out
@@ -45,20 +45,37 @@ class Objective(nn.Module):
         return {"loss": three_parts(self.scenario, parts), **parts}
 
     def parts(self, imu: Tensor, pose: Tensor, posed: Tensor, labels: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """Return the loss' parts, and the real windows' logits (batch, n_classes)."""
+        """Return the loss' parts, means over the members, and the real windows' probabilities (batch, n_classes)."""
         recognizer, simulator = self.module.recognizer, self.module.simulator
-        smoothing = self.scenario.label_smoothing if self.training else 0.0
-        real = recognizer.extractor(recognizer.scaled(self._changed(imu)))
-        logits = recognizer.classifier(real)
-        parts = {"ce_real": F.cross_entropy(logits, labels, label_smoothing=smoothing)}
+        parts: dict[str, Tensor] = {}
+        felt = imu
         if self.scenario.simulated:
             made = simulator.simulate(pose)
             parts["mse"] = squared_error(made, recognizer.scaled(imu), posed)
             # In the sensor's units, as a real window is: the same augmentation, and the statistics that are served.
             felt = made.transpose(1, 2) * recognizer.std + recognizer.mean
-            with unremembered(recognizer.extractor):
-                features = recognizer.extractor(recognizer.scaled(self._changed(felt)))
-            parts["ce_simulated"] = F.cross_entropy(recognizer.classifier(features), labels, label_smoothing=smoothing)
+        answers, each = [], []
+        for member in recognizer.members:
+            assert isinstance(member, Member)
+            said, logits = self._of_member(member, imu, felt, labels)
+            answers.append(logits.softmax(1))
+            each.append(said)
+        for name in each[0]:
+            parts[name] = torch.stack([said[name] for said in each]).mean()
+        return parts, torch.stack(answers).mean(0)
+
+    def _of_member(self, member: Member, imu: Tensor, felt: Tensor, labels: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Return a member's parts of the loss and its logits of real windows; each member sees its own changes."""
+        smoothing = self.scenario.label_smoothing if self.training else 0.0
+        scaled = self.module.recognizer.scaled
+        real = member.extractor(scaled(self._changed(imu)))
+        logits = member.classifier(real)
+        parts = {"ce_real": F.cross_entropy(logits, labels, label_smoothing=smoothing)}
+        if self.scenario.simulated:
+            with unremembered(member.extractor):
+                features = member.extractor(scaled(self._changed(felt)))
+            simulated = member.classifier(features)
+            parts["ce_simulated"] = F.cross_entropy(simulated, labels, label_smoothing=smoothing)
             parts["unlikeness"] = unlikeness(features, real)
         return parts, logits
 
@@ -121,15 +138,15 @@ class ActivityTask(Task):
         n = min(len(windows), size * limited(-(-len(windows) // size), self._config.loop.limit_validation_batches))
         which = torch.linspace(0, len(windows) - 1, n, device=windows.imu.device).long()
         sums: dict[str, float] = {}
-        logits = []
+        told = []
         for block in which.split(AT_ONCE):
             parts, answers = self.objective.parts(*windows.take(block))
-            logits.append(answers)
+            told.append(answers)
             parts["loss"] = three_parts(self._config.scenario, parts)
             for name, value in parts.items():
                 sums[name] = sums.get(name, 0.0) + float(value) * len(block) / n
-        told = scores(torch.cat(logits), windows.labels[which], self._config.net.n_classes)
-        return told | {f"validation_{name}": value for name, value in sums.items()}
+        figures = scores(torch.cat(told), windows.labels[which], self._config.net.n_classes)
+        return figures | {f"validation_{name}": value for name, value in sums.items()}
 
     def test(self) -> dict[str, Any]:
         return _judged(self.module.recognizer, self._sides.test, self._sides.description.classes)

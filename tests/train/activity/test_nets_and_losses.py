@@ -16,6 +16,7 @@ from learn_rt.train.activity.task import Objective
 SMALL = NetConfig(
     extractor=ExtractorConfig(n_filters=4, filter_size=4, n_dense=6),
     regressor=RegressorConfig(channels=[4, 4], kernels=[5, 1], dilations=[2, 1], temporal=6, fc_hidden=8),
+    members=2,
     window=21,
     input_channels=3,
     num_joints=2,
@@ -52,7 +53,8 @@ def test_a_block_keeps_joints_and_time() -> None:
 def test_normalization_is_inside_and_answers_are_probabilities(nets: Activity) -> None:
     x = torch.randn(7, 21, 3) * 4 + 1
     r = nets.recognizer
-    by_hand = r.classifier(r.extractor(((x - r.mean) / r.std).transpose(1, 2))).softmax(1)
+    placed = ((x - r.mean) / r.std).transpose(1, 2)
+    by_hand = sum(m.classifier(m.extractor(placed)).softmax(1) for m in r.members) / 2
     assert torch.allclose(nets(x), by_hand)
     assert torch.allclose(nets(x).sum(1), torch.ones(7))
     assert nets.served() is r
@@ -99,13 +101,14 @@ def test_the_objective_gives_the_formula_and_reaches_all_nets(nets: Activity) ->
     objective = Objective(nets, ScenarioConfig(alpha=2.0), AugmentConfig()).eval()
     said = objective(imu, pose, posed, labels)
     r, s = nets.recognizer, nets.simulator
-    real = r.extractor(r.scaled(imu))
     made = s.simulate(pose)
-    features = r.extractor(made)
-    mse = (made - r.scaled(imu)).square().mean()
-    cosine = (1 - F.cosine_similarity(features, real)).mean()
-    cross = F.cross_entropy(r.classifier(real), labels) + F.cross_entropy(r.classifier(features), labels)
-    assert said["loss"].item() == pytest.approx((mse + 2.0 * cross + 0.3 * cosine).item(), rel=1e-5)
+    expected = (made - r.scaled(imu)).square().mean()
+    for m in r.members:
+        real, features = m.extractor(r.scaled(imu)), m.extractor(made)
+        cosine = (1 - F.cosine_similarity(features, real)).mean()
+        cross = F.cross_entropy(m.classifier(real), labels) + F.cross_entropy(m.classifier(features), labels)
+        expected = expected + (2.0 * cross + 0.3 * cosine) / 2
+    assert said["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
     objective.train()
     objective(imu, pose, posed, labels)["loss"].backward()
     for name, p in nets.named_parameters():
@@ -114,7 +117,7 @@ def test_the_objective_gives_the_formula_and_reaches_all_nets(nets: Activity) ->
 
 
 def test_running_statistics_are_those_of_real_windows(nets: Activity) -> None:
-    extractor = nets.recognizer.extractor.train()
+    extractor = nets.recognizer.members[0].extractor.train()
     with unremembered(extractor):
         extractor(torch.randn(16, 3, 21) * 100)
     assert all(torch.equal(n.running_mean, torch.zeros(4)) for n in extractor.norms)
