@@ -11,7 +11,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -87,7 +87,7 @@ def over(found: Rates, one: str, other: str, which: int) -> float:
     return statistics.median(a[which] / b[which] for a, b in zip(found[one], found[other], strict=True))
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Run and print both tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sequences", type=int, default=2000)
@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="a turn of an arm")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path, metavar="FILE")
-    given = parser.parse_args()
+    given = parser.parse_args(argv)
     torch.set_num_threads(given.threads)
     with tempfile.TemporaryDirectory() as folder:
         print_and_write(measure(Path(folder), given), given.json)

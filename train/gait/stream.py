@@ -97,12 +97,11 @@ class Stream:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield samples (b, P + 1) and poses (b, 101), all of `batch_size` but the epoch's last.
 
-        What a pool leaves over is put before the next pool's frames.
+        What a pass leaves over is put before the next one's frames.
         """
         rest: tuple[Tensor, Tensor] | None = None
-        for pool in self.pools(epoch):
-            n = len(pool.params) * N_FRAMES
-            order = torch.cat([torch.randperm(n, generator=generator) for _ in range(passes)]).to(self.device)
+        for pool in (pool for pool in self.pools(epoch) for _ in range(passes)):
+            order = torch.randperm(len(pool.params) * N_FRAMES, generator=generator).to(self.device)
             first = 0
             if rest is not None:
                 first = batch_size - len(rest[0])
