@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import zipfile
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -148,7 +149,9 @@ def _read_csv(path: Path) -> Columns:
 
 
 def _read_parquet(path: Path) -> Columns:
-    return _columns(import_module("pyarrow.parquet").ParquetFile(path).read())
+    file = import_module("pyarrow.parquet").ParquetFile(path)
+    _check_size(sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups)))
+    return _columns(file.read())
 
 
 def _columns(table: Any) -> Columns:
@@ -162,6 +165,8 @@ def _columns(table: Any) -> Columns:
 
 
 def _read_npz(path: Path) -> Columns:
+    with zipfile.ZipFile(path) as archive:
+        _check_size(sum(member.file_size for member in archive.infolist()))
     with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         return _split({name: file[name] for name in file.files})
 
@@ -169,15 +174,22 @@ def _read_npz(path: Path) -> Columns:
 def _read_hdf5(path: Path) -> Columns:
     import h5py
 
-    found: Columns = {}
+    there: dict[str, h5py.Dataset] = {}
 
     def visit(name: str, item: object) -> None:
         if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiub" and 1 <= item.ndim <= 2:
-            found[name] = item[()]
+            there[name] = item
 
     with h5py.File(path, "r") as file:
         file.visititems(visit)
-    return _split(found)
+        _check_size(sum(item.nbytes for item in there.values()))
+        return _split({name: item[()] for name, item in there.items()})
+
+
+def _check_size(n_bytes: int) -> None:
+    """Raise ValueError where a small file would unfold to more than a machine holds."""
+    if n_bytes > MAX_FILE_BYTES:
+        raise ValueError(f"it unfolds to more than {MAX_FILE_BYTES >> 30} GiB: cut it into several files")
 
 
 def _split(arrays: Columns) -> Columns:

@@ -114,46 +114,6 @@ def test_a_bad_csv_is_one_error_that_names_file_and_place(text: str, said: str, 
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("suffix", [".parquet", ".h5", ".npz", ".mat"])
-@pytest.mark.parametrize("damage", ["cut", "noise", "empty", "text"])
-def test_a_damaged_file_is_one_error(suffix: str, damage: str, tmp_path: Path) -> None:
-    whole = write(tmp_path, ".h5" if suffix == ".mat" else suffix).read_bytes()
-    noise = np.random.default_rng(1).integers(0, 256, len(whole), dtype=np.uint8).tobytes()
-    path = tmp_path / f"bad{suffix}"
-    path.write_bytes({"cut": whole[: len(whole) // 2], "noise": noise, "empty": b"", "text": b"time,a\n0,1\n"}[damage])
-    with pytest.raises(ValueError, match=rf"bad\{suffix}"):
-        read(path, ["a"])
-
-
-def test_flipped_bytes_never_crash(tmp_path: Path) -> None:
-    random = np.random.default_rng(5)
-    for suffix in (".parquet", ".npz", ".csv"):
-        whole = write(tmp_path, suffix).read_bytes()
-        for _ in range(60):
-            damaged = bytearray(whole)
-            for at in random.integers(0, len(whole), 4):
-                damaged[at] = random.integers(256)
-            path = tmp_path / f"bad{suffix}"
-            path.write_bytes(bytes(damaged))
-            said = ""
-            try:
-                read(path, ["a"])
-            except ValueError as error:
-                said = str(error)
-            assert said == "" or said.startswith(str(path))
-
-
-def test_a_pickle_in_an_npz_is_refused_and_does_not_run(tmp_path: Path) -> None:
-    class Evil:
-        def __reduce__(self) -> object:
-            return (Path.touch, (tmp_path / "ran",))
-
-    np.savez(tmp_path / "evil.npz", a=np.array([Evil()], dtype=object))
-    with pytest.raises(ValueError, match=r"evil\.npz: not an NPZ file of plain arrays"):
-        read(tmp_path / "evil.npz", ["a"])
-    assert not (tmp_path / "ran").exists()
-
-
 def test_files_are_found_by_pattern_folder_or_name(tmp_path: Path) -> None:
     for name in ("b.csv", "a.csv", "notes.md"):
         (tmp_path / name).touch()
