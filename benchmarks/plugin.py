@@ -15,10 +15,12 @@ import pytest
 if TYPE_CHECKING:
     from learn_rt.benchmarks.latency.baseline import Comparison
     from learn_rt.benchmarks.latency.bench import Bench
+    from learn_rt.benchmarks.latency.folders import ModelFolder
     from learn_rt.benchmarks.latency.gate import Case, Report
 
 GATES = Path(__file__).with_name("test_latency_gates.py")
-OWN_MODEL = "printer"  # made when the first gate runs; until then only its name is known
+# A net of each system, made when its first gate runs: the names of learn_rt.benchmarks.latency.own_models.
+OWN_MODELS = ("printer", "gait", "activity", "cost")
 REPORTS: pytest.StashKey[list[Report]] = pytest.StashKey()
 COMPARISONS: pytest.StashKey[list[Comparison]] = pytest.StashKey()
 
@@ -76,10 +78,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def learn_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """The place where latency is measured; it ends what it started."""
     from learn_rt.benchmarks.latency.bench import Bench
-    from learn_rt.benchmarks.latency.folders import find_models
 
-    repository = _repository(request.config)
-    with Bench(None if repository is None else find_models(repository)) as bench:
+    with Bench(*_models(request.config)) as bench:
         yield bench
 
 
@@ -127,20 +127,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(line)
 
 
-def _repository(config: pytest.Config) -> Path | None:
-    """Return the repository to gate: the option's, else what `make demo` left in this project, else none."""
-    from learn_rt.benchmarks.latency.folders import demo_repository
+def _models(config: pytest.Config) -> tuple[list[ModelFolder], list[str]]:
+    """Return what is gated: the named repository's models, else the demo's and a net of each other system."""
+    from learn_rt.benchmarks.latency.folders import find_models, found_by_default
 
     named: Path | None = config.getoption("--learn-models")
-    return demo_repository() if named is None else named
+    return found_by_default(OWN_MODELS) if named is None else (find_models(named), [])
 
 
 def _names(config: pytest.Config) -> list[str]:
-    from learn_rt.benchmarks.latency.folders import find_models
-
-    repository = _repository(config)
     try:
-        return [OWN_MODEL] if repository is None else [model.name for model in find_models(repository)]
+        models, own = _models(config)
+        return [*(model.name for model in models), *own]
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from learn_rt.benchmarks.latency import pinning
-from learn_rt.benchmarks.latency.folders import ModelFolder, pair_with_empty, write_untrained_model
+from learn_rt.benchmarks.latency.folders import ModelFolder, pair_with_empty
 from learn_rt.benchmarks.latency.measure import Turn
+from learn_rt.benchmarks.latency.own_models import write_own_model
 from learn_rt.benchmarks.latency.serving import serving
 from learn_rt.benchmarks.latency.streams import Stream, empty_stream, make_stream
 from learn_rt.spec import Spec
 
 TRANSPORTS = ("inproc", "unix", "grpc")
-OWN_MODEL = "printer"
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class Subject:
 class Bench:
     """Opens arms. A context: what it started ends with it.
 
-    Args: models: those to measure, or None for the printer's net with random weights.
+    Args: models: those to measure. own: and the nets of these systems, with random weights, made when first asked for.
     """
 
-    def __init__(self, models: Sequence[ModelFolder] | None = None) -> None:
-        self._given = None if models is None else {model.name: model for model in models}
-        self.names = [OWN_MODEL] if models is None else [model.name for model in models]
+    def __init__(self, models: Sequence[ModelFolder], own: Sequence[str] = ()) -> None:
+        self._given = {model.name: model for model in models}
+        self.names = [*self._given, *own]
         self._subjects: dict[str, Subject] = {}
         self._stack = ExitStack()
         self.pinning = pinning.apart()
@@ -58,7 +58,7 @@ class Bench:
         Raises: Unmeasurable: a kind that has no stream; ValueError: the folder does not hold what it should.
         """
         if name not in self._subjects:
-            given = write_untrained_model(self._folder / "given") if self._given is None else self._given[name]
+            given = self._given.get(name) or write_own_model(name, self._folder / "given")
             spec = given.spec()
             stream = make_stream(given.version_folder, spec)
             model, empty = pair_with_empty(given, self._folder / "models")

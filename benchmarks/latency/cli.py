@@ -27,14 +27,14 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from learn_rt.benchmarks.latency import machine, table
     from learn_rt.benchmarks.latency.bench import Bench
-    from learn_rt.benchmarks.latency.folders import demo_repository, find_models
+    from learn_rt.benchmarks.latency.folders import find_models, found_by_default
+    from learn_rt.benchmarks.latency.own_models import OWN_MODELS
 
     log = Console(stderr=True)
     try:
-        repository = options.models or demo_repository()
-        found = None if repository is None else find_models(repository)
+        found, own = (find_models(options.models), []) if options.models else found_by_default(list(OWN_MODELS))
         about = machine.describe()
-        with Bench(found) as bench:
+        with Bench(found, own) as bench:
             reports, comparisons = _measure(bench, options, log)
         body = as_json(about, reports, comparisons)
         options.out.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,12 @@ def as_json(about: dict[str, Any], reports: Sequence[Report], comparisons: Seque
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="learn-bench latency", description=__doc__, epilog=EPILOG)
     add = parser.add_argument
-    add("--models", type=Path, metavar="DIR", help="a model repository (default: the demo's)")
+    add(
+        "--models",
+        type=Path,
+        metavar="DIR",
+        help="a model repository (default: the demo's, and a net of each other system)",
+    )
     add("--out", type=Path, default=Path("build/bench"), metavar="DIR", help="where latency.json goes (%(default)s)")
     add("--seconds", type=_above_0, metavar="S", help="length of each gate (default: until p99 has its samples)")
     add("--transports", type=_transports, default=TRANSPORTS, metavar="LIST", help=f"default: {','.join(TRANSPORTS)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +50,14 @@ def demo_repository() -> Path | None:
     return demo if any(demo.glob("*/*/spec.json")) else None
 
 
+def found_by_default(own: Sequence[str]) -> tuple[list[ModelFolder], list[str]]:
+    """Return what is measured when no repository is named: what `make demo` left, and of `own` what that lacks."""
+    repository = demo_repository()
+    models = [] if repository is None else find_models(repository)
+    there = {model.name for model in models}
+    return models, [name for name in own if name not in there]
+
+
 def empty_name(name: str) -> str:
     """Return the name of a model's empty twin; a name has at most 64 characters."""
     return name[: 64 - len(EMPTY_SUFFIX)] + EMPTY_SUFFIX
@@ -67,19 +76,3 @@ def pair_with_empty(model: ModelFolder, repository: Path) -> tuple[ModelFolder, 
     shutil.copytree(model.version_folder, copy)
     twin = export_empty(model.spec(), repository, empty_name(model.name))
     return ModelFolder(model.name, copy), ModelFolder(empty_name(model.name), twin)
-
-
-def write_untrained_model(repository: Path) -> ModelFolder:
-    """Export the printer's net with seeded random weights; what it learned does not change what it costs."""
-    from learn_rt.export import export_servable
-    from learn_rt.train.core.checkpoint import load_servable
-    from learn_rt.train.printer.untrained import write_untrained
-
-    repository.mkdir(parents=True, exist_ok=True)
-    checkpoint = repository / "untrained.ckpt"
-    write_untrained(checkpoint)
-    try:
-        module, spec, held_out = load_servable(checkpoint)
-    finally:
-        checkpoint.unlink()
-    return ModelFolder(spec.name, export_servable(module, spec, held_out, repository, formats=("onnx",)))
