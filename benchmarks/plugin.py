@@ -50,6 +50,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "learn_case" in metafunc.fixturenames:
         cases = _cases(metafunc.config)
         metafunc.parametrize("learn_case", cases, ids=[case.name for case in cases])
+    if "learn_gpu_case" in metafunc.fixturenames:
+        on_gpu = _gpu_cases(metafunc.config)
+        metafunc.parametrize("learn_gpu_case", on_gpu, ids=[case.name for case in on_gpu])
     if "learn_model" in metafunc.fixturenames:
         metafunc.parametrize("learn_model", _names(metafunc.config))
 
@@ -86,17 +89,26 @@ def learn_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 @pytest.fixture
 def learn_gate(learn_bench: Bench, learn_case: Case, request: pytest.FixtureRequest) -> Callable[[], Report]:
     """Measures the gate; its figures are shown at the end of the run, whatever the verdict."""
+    return lambda: _measure(learn_bench, learn_case, request.config)
 
-    def measure() -> Report:
-        from learn_rt.benchmarks.latency import gate
 
-        option = request.config.getoption
-        given = [option("--learn-budget-us"), option("--learn-rate-hz"), option("--learn-seconds")]
-        report = gate.run(learn_bench, learn_case, *given)
-        request.config.stash[REPORTS].append(report)
-        return report
+@pytest.fixture
+def learn_gpu_gate(learn_bench: Bench, learn_gpu_case: Case, request: pytest.FixtureRequest) -> Callable[[], Report]:
+    """The same of a gate on a GPU; skips with the reason where there is none."""
+    from learn_rt.benchmarks.latency.gpu import why_not
 
-    return measure
+    if reason := why_not():
+        pytest.skip(reason)
+    return lambda: _measure(learn_bench, learn_gpu_case, request.config)
+
+
+def _measure(bench: Bench, case: Case, config: pytest.Config) -> Report:
+    from learn_rt.benchmarks.latency import gate
+
+    given = [config.getoption(f"--learn-{name}") for name in ("budget-us", "rate-hz", "seconds")]
+    report = gate.run(bench, case, *given)
+    config.stash[REPORTS].append(report)
+    return report
 
 
 @pytest.fixture
@@ -150,6 +162,12 @@ def _cases(config: pytest.Config) -> list[Case]:
         return cases(_names(config), config.getoption("--learn-transports").split(","))
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def _gpu_cases(config: pytest.Config) -> list[Case]:
+    from learn_rt.benchmarks.latency.gate import Case
+
+    return [Case(name, "cuda", mode) for name in _names(config) for mode in ("closed", "paced")]
 
 
 def _above_0(text: str) -> float:

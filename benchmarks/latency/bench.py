@@ -12,6 +12,7 @@ from typing import Any
 
 from learn_rt.benchmarks.latency import pinning
 from learn_rt.benchmarks.latency.folders import ModelFolder, pair_with_empty
+from learn_rt.benchmarks.latency.gpu import GraphTurn
 from learn_rt.benchmarks.latency.measure import Turn
 from learn_rt.benchmarks.latency.own_models import write_own_model
 from learn_rt.benchmarks.latency.serving import serving
@@ -73,6 +74,10 @@ class Bench:
         from learn_rt import _latency
 
         subject = self.subject(name)
+        if transport == "cuda":
+            folders = ((subject.model, subject.stream), (subject.empty, subject.empty_stream))
+            on_gpu = [GraphTurn(f.version_folder / "model.onnx", subject.spec, stream) for f, stream in folders]
+            return on_gpu[0], on_gpu[1], "onnxruntime on the GPU"
         arms = [self._arm(folder, subject.spec, transport) for folder in (subject.model, subject.empty)]
         streams = (subject.stream, subject.empty_stream)
         model, empty = (_latency.Turn(arm, s.samples, s.answers) for arm, s in zip(arms, streams, strict=True))
