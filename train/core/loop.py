@@ -57,6 +57,9 @@ class Trainer:
         task.to(self._fabric.device)
         self._plain = _optimizer(task, config)
         self._objective, self._optimizer = self._fabric.setup(task.objective, self._plain)
+        # Fabric's wrapper casts and watches; where it has nothing to do, small nets are quicker without it.
+        unwrapped = fabric.world_size == 1 and config.precision == "32-true"
+        self._forward = task.objective if unwrapped else self._objective
         self.keeper = Keeper(task, config, folder, provenance)
         self._n_batches = limited(task.n_batches(), self._loop.limit_train_batches)
         self._n_steps = math.ceil(self._n_batches / self._loop.accumulate)
@@ -121,9 +124,10 @@ class Trainer:
             group = min(loop.accumulate, self._n_batches - i // loop.accumulate * loop.accumulate)
             ends = (i + 1) % loop.accumulate == 0 or i + 1 == self._n_batches
             with nullcontext() if ends else self._fabric.no_backward_sync(self._objective):
-                said = self._objective(*batch)
+                said = self._forward(*batch)
                 value = said["loss"] if isinstance(said, dict) else said
-                self._fabric.backward(value if group == weight == 1 else value * (weight / group))
+                if value.requires_grad:  # else the objective has put its gradient where autograd would
+                    self._fabric.backward(value if group == weight == 1 else value * (weight / group))
             for key, part in said.items() if isinstance(said, dict) else (("loss", said),):
                 part = part.detach() if weight == 1 else part.detach() * weight
                 sums[key] = sums[key] + part if key in sums else part

@@ -23,16 +23,21 @@ class ObjectiveByHand(nn.Module):
     elsewhere.
     """
 
-    def __init__(self, module: CostNet, config: LossConfig) -> None:
+    def __init__(self, module: CostNet, config: LossConfig, direct: bool = False) -> None:
+        """Args: direct: put the gradient into `theta.grad` at once, as one batch a step and one process allow."""
         super().__init__()
-        self.config, self.epoch = config, 0
+        self.config, self.epoch, self._direct = config, 0, direct
         self.__dict__["module"] = module
         self.theta = nn.Parameter(torch.cat([p.detach().flatten() for p in module.parameters()]))
         self._link()
 
     def forward(self, x: Tensor, y: Tensor, weight: Tensor | None = None) -> dict[str, Tensor]:
         """Return the loss and its terms, as `Objective` does."""
-        loss, terms = _WithGradient.apply(self.theta, self, x, y, weight)
+        if self._direct and self.training and not torch.distributed.is_initialized():
+            terms, self.theta.grad = self.gradient(x, y, weight)
+            loss = torch.dot(self._factors, terms)
+        else:
+            loss, terms = _WithGradient.apply(self.theta, self, x, y, weight)
         return {"loss": loss, **dict(zip(TERMS, terms.unbind(), strict=True))}
 
     def gradient(self, x: Tensor, y: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -43,17 +48,17 @@ class ObjectiveByHand(nn.Module):
         if weight is not None:
             by_member = weight.t().unsqueeze(-1)
             error, slope = error * by_member, slope * by_member
-        samples = members * len(x)
-        penalty = error.new_zeros(())
+        samples, penalty = members * len(x), self._none
         if c.grad_weight:
             to_input = passes.input_gradient()
-            penalty = torch.linalg.vector_norm(to_input).square()
+            flat = to_input.view(-1)
+            penalty = torch.dot(flat, flat)
             passes.penalize(to_input.mul_(2.0 * c.grad_weight / samples))
         found = torch.cat([part.flatten() for part in passes.gradients(slope.mul_(c.recon_weight / slope.numel()))])
         n = len(theta)
         found.add_(theta, alpha=2.0 * c.l2_weight / n).add_(theta.sign(), alpha=c.l1_weight / n)
-        sums = torch.stack([error.sum(), torch.linalg.vector_norm(theta, 1), torch.dot(theta, theta), penalty])
-        return sums.mul_(sums.new_tensor([1.0 / error.numel(), 1.0 / n, 1.0 / n, 1.0 / samples])), found
+        sums = [error.mean(), torch.linalg.vector_norm(theta, 1), torch.dot(theta, theta), penalty]
+        return torch.stack(sums).mul_(self._shares(samples)), found
 
     def _apply(self, change: Callable[[Tensor], Tensor], recurse: bool = True) -> ObjectiveByHand:
         super()._apply(change, recurse)
@@ -69,6 +74,15 @@ class ObjectiveByHand(nn.Module):
             at += p.numel()
         self._weights = weights_of(self.module)
         self._factors = self.theta.detach().new_tensor(self.config.weights)
+        self._none = self.theta.detach().new_zeros(())
+        self._by_samples: dict[int, Tensor] = {}
+
+    def _shares(self, samples: int) -> Tensor:
+        """Return what turns sums into means, for a batch of so many samples of all members."""
+        if samples not in self._by_samples:
+            n = len(self.theta)
+            self._by_samples[samples] = self._none.new_tensor([1.0, 1.0 / n, 1.0 / n, 1.0 / samples])
+        return self._by_samples[samples]
 
 
 class _WithGradient(torch.autograd.Function):

@@ -141,8 +141,11 @@ class CostTask(Task):
         constant = [n for n, i in zip(config.inputs, _constant(train.raw_x), strict=True) if i]
         if constant:
             say(f"constant in the training data, so without effect there: {', '.join(constant)}")
-        objective = ObjectiveByHand if config.gradient == "by_hand" else Objective
-        self.module, self.objective = net, objective(net, config.loss)
+        by_hand = config.gradient == "by_hand"
+        self.module = net
+        self.objective = (
+            ObjectiveByHand(net, config.loss, config.loop.accumulate == 1) if by_hand else Objective(net, config.loss)
+        )
         self._normalize()
         self.n_windows = len(train.x)
         self._weight = _draws(self.n_windows, config) if config.bootstrap and config.net.members > 1 else None
