@@ -1,4 +1,4 @@
-"""What changes a window without changing what its wearer does: another way to wear the sensor, another vigour."""
+"""What changes a window without changing what its wearer does: how the sensor is worn, pace and vigour."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ class AugmentConfig:
 
     shift: bool = True  # windows start anywhere within half a stride of their place
     rotation_deg: float = 15.0  # standard deviation of a rotation about any axis: nobody wears a watch alike
-    scale: float = 0.0  # standard deviation of the logarithm of one factor
-    jitter: float = 0.0  # of white noise, in standard deviations of the channel
+    tempo: float = 0.15  # standard deviation of the logarithm of how fast time runs
+    scale: float = 0.1  # standard deviation of the logarithm of one factor
+    jitter: float = 0.05  # of white noise, in standard deviations of the channel
 
     def __post_init__(self) -> None:
         within("augment.rotation_deg", self.rotation_deg, 0, 180)
+        within("augment.tempo", self.tempo, 0, 1)
         within("augment.scale", self.scale, 0, 2)
         within("augment.jitter", self.jitter, 0, 10)
 

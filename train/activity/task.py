@@ -119,17 +119,19 @@ class ActivityTask(Task):
         return -(-self.n_windows // self._config.loop.batch_size)
 
     def batches(self, generator: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
-        """Yield every window once, shuffled; each starts anywhere within half a stride of its place."""
+        """Yield every window once, shuffled; moved by up to half a stride, at a pace of its own."""
         train, device = self._sides.train, self._sides.train.imu.device
-        half = round(self._config.stride_s * self._sides.description.rate_hz) // 2 if self._config.augment.shift else 0
+        change = self._config.augment
+        half = round(self._config.stride_s * self._sides.description.rate_hz) // 2 if change.shift else 0
         order = torch.randperm(len(train), generator=generator)
         shift = torch.randint(-half, half + 1, (len(train),), generator=generator)
+        tempo = torch.exp(change.tempo * torch.randn(len(train), generator=generator)).clamp(0.5, 2.0)
         size = self._config.loop.batch_size
-        for which, moved in zip(order.split(size), shift.split(size), strict=True):
-            # BatchNorm learns nothing from a single window.
-            if len(which) == 1 and len(train) > 1:
-                which, moved = which.repeat(2), torch.cat([moved, moved.new_zeros(1)])
-            yield train.take(which.to(device), moved.to(device))
+        for rows in torch.arange(len(train)).split(size):
+            # BatchNorm cannot normalise by a single window.
+            rows = rows.repeat(2) if len(rows) == 1 else rows
+            faster = tempo[rows].to(device) if change.tempo > 0 else None
+            yield train.take(order[rows].to(device), shift[rows].to(device), faster)
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
