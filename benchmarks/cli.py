@@ -6,15 +6,20 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-USAGE = """usage: learn-bench {print,latency} [OPTION ...]
+USAGE = """usage: learn-bench {print,latency,cost} [OPTION ...]
 
   print    print an unseen part on simulated printers under every method: the long table
   latency  what one prediction costs, in process and over each transport
+  cost     system=cost: training speed beside a DataLoader loop, test error beside scikit-learn
 
 example: learn-bench print --models build/demo/models --json build/bench/print.json
 'learn-bench VERB --help' tells a verb's options.
 """
-VERBS = {"print": "learn_rt.benchmarks.printing.table", "latency": "learn_rt.benchmarks.latency.cli"}
+VERBS = {
+    "print": "learn_rt.benchmarks.printing.table",
+    "latency": "learn_rt.benchmarks.latency.cli",
+    "cost": "learn_rt.benchmarks.cost.cli",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
