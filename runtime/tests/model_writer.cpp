@@ -53,8 +53,14 @@ void write_model_folder(const std::filesystem::path& folder, const std::string& 
                         const std::map<std::string, std::string>& graphs, const Golden& golden) {
   std::map<std::string, std::string> files = graphs;
   files["spec.json"] = spec;
-  files["golden.npz"] = zip({{"x.npy", npy("<f4", golden.x_shape, golden.x.data(), golden.x.size() * sizeof(float))},
-                             {"y.npy", npy("<f8", golden.y_shape, golden.y.data(), golden.y.size() * sizeof(double))}});
+  std::vector<std::pair<std::string, std::string>> arrays{
+      {"x.npy", npy("<f4", golden.x_shape, golden.x.data(), golden.x.size() * sizeof(float))},
+      {"y.npy", npy("<f8", golden.y_shape, golden.y.data(), golden.y.size() * sizeof(double))}};
+  if (!golden.actions_shape.empty()) {
+    const std::size_t bytes = golden.actions.size() * sizeof(float);
+    arrays.emplace_back("actions.npy", npy("<f4", golden.actions_shape, golden.actions.data(), bytes));
+  }
+  files["golden.npz"] = zip(arrays);
   std::string sums;
   for (const auto& [name, bytes] : files) {
     std::ofstream(folder / name, std::ios::binary) << bytes;

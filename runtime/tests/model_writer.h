@@ -13,6 +13,8 @@ struct Golden {
   std::vector<float> x;
   std::string y_shape;
   std::vector<double> y;
+  std::string actions_shape = {};  // empty: none, as it is of every kind but a rollout
+  std::vector<float> actions = {};
 };
 
 // Writes spec.json, the graphs by file name, golden.npz and SHA256SUMS into a folder that is there.

@@ -21,6 +21,7 @@
 #include "model_writer.h"
 #include "onnx_writer.h"
 #include "small_model.h"
+#include "small_rollout.h"
 
 // glibc's own, under the hooks.
 extern "C" void* __libc_malloc(std::size_t size);
@@ -212,6 +213,43 @@ TEST(RealTime, SoDoesEveryOtherKindOfSession) {
     ASSERT_TRUE(run.filtered);
     EXPECT_TRUE(run.finished);
   }
+}
+
+struct RolloutAttempt {
+  RolloutSession* session;
+  std::vector<float> rows, actions, states;
+  std::vector<std::uint32_t> flags;
+  bool filtered = false;
+  bool finished = false;
+};
+
+void* roll_out_filtered(void* argument) {
+  RolloutAttempt& run = *static_cast<RolloutAttempt*>(argument);
+  const std::size_t n_states = run.session->n_states(), row = n_states + run.session->n_actions();
+  run.filtered = forbid_system_calls();
+  no_memory = true;
+  run.session->begin(run.rows.data());
+  for (std::size_t t = 1; t < run.rows.size() / row; ++t) {
+    run.session->observe(&run.rows[t * row], &run.rows[(t - 1) * row + n_states]);
+    run.session->rollout(run.actions.data(), 1 + 37 * t % 100, 1 + t % 10, run.states.data(), run.flags.data());
+  }
+  run.finished = true;
+  no_memory = false;
+  syscall(__NR_exit, 0);
+  return nullptr;
+}
+
+TEST(RealTime, SoDoRollouts) {
+  const testing::SmallRollout model(true);
+  const auto session = model.load()->open_rollout();
+  RolloutAttempt run{session.get(), SmallModel::walk(50), std::vector<float>(1000, 0.5F), std::vector<float>(2000),
+                     std::vector<std::uint32_t>(100)};
+  run.rows[60] = NAN;  // a refusal is real-time too
+  run.actions[500] = NAN;
+  pthread_t thread;
+  if (pthread_create(&thread, nullptr, roll_out_filtered, &run) == 0) pthread_join(thread, nullptr);
+  ASSERT_TRUE(run.filtered);
+  EXPECT_TRUE(run.finished);
 }
 
 TEST(RealTime, TheFilterWouldSeeASystemCall) {
