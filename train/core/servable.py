@@ -16,7 +16,8 @@ class Servable(nn.Module, ABC):
     def forward(self, x: Tensor) -> Tensor:
         """Return the answers (batch, n_outputs) to raw windows (batch, window, n_features), oldest sample first.
 
-        A pointwise module takes (batch, n_features).
+        A pointwise module takes (batch, n_features). A stateful one takes sequences (batch, samples, n_features) of any
+        length and answers their last sample, from zero states.
         """
 
     def served(self) -> Servable:
