@@ -128,6 +128,8 @@ class Trainer:
                 value = said["loss"] if isinstance(said, dict) else said
                 if value.requires_grad:  # else the objective has put its gradient where autograd would
                     self._fabric.backward(value if group == weight == 1 else value * (weight / group))
+                elif self._fabric.world_size > 1:  # nothing would average it
+                    raise ValueError("devices: this objective computes its gradient itself, in one process only")
             for key, part in said.items() if isinstance(said, dict) else (("loss", said),):
                 part = part.detach() if weight == 1 else part.detach() * weight
                 sums[key] = sums[key] + part if key in sums else part
