@@ -1,4 +1,4 @@
-"""How long a rollout takes on each backend, turn by turn in one run: `python -m learn_rt.benchmarks.rollouts FOLDER`."""
+"""How long a rollout takes on each backend, turn by turn: `python -m learn_rt.benchmarks.rollouts FOLDER`."""
 
 from __future__ import annotations
 

@@ -14,6 +14,8 @@ namespace {
 
 using Stream = grpc::ClientReaderWriter<v1::RolloutRequest, v1::RolloutResponse>;
 
+constexpr int kMaxAnswer = 9 << 20;  // bytes: 2^21 values, as the protocol allows, and what is around them
+
 class GrpcRolloutLink final : public RolloutLink {
  public:
   explicit GrpcRolloutLink(std::string target) : target_(std::move(target)) {}
@@ -25,7 +27,7 @@ class GrpcRolloutLink final : public RolloutLink {
 
   void open(const std::string& model, const std::string& contract_hash, const RolloutClientOptions& options) override {
     close();
-    const auto channel = make_channel(target_);
+    const auto channel = make_channel(target_, kMaxAnswer);
     if (!channel->WaitForConnected(std::chrono::system_clock::now() + options.connect_timeout)) {
       throw std::runtime_error("UNAVAILABLE: no connection to " + target_);
     }

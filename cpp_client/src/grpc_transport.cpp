@@ -11,12 +11,12 @@
 
 namespace learn_rt::client {
 
-std::shared_ptr<grpc::Channel> make_channel(const std::string& target) {
+std::shared_ptr<grpc::Channel> make_channel(const std::string& target, int max_message) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);     // the pump retries, with the history that gRPC does not know
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // an address says where to go
-  arguments.SetMaxReceiveMessageSize(64 << 20);     // above any answer that a server gives
+  arguments.SetMaxReceiveMessageSize(max_message);
   return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
 }
 

@@ -11,8 +11,9 @@ namespace learn_rt::client {
 
 class GrpcStream;
 
-// A channel of its own for each stream: nothing of a broken one is waited for.
-std::shared_ptr<grpc::Channel> make_channel(const std::string& target);
+// A channel of its own for each stream: nothing of a broken one is waited for. A message above `max_message` bytes is
+// an error.
+std::shared_ptr<grpc::Channel> make_channel(const std::string& target, int max_message = 4 << 20);
 
 // learn_rt.v1.Predictor over gRPC: `target` is unix:PATH or HOST:PORT.
 class GrpcTransport final : public Transport {
