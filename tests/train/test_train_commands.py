@@ -14,6 +14,7 @@ from learn_rt.spec import Spec
 from learn_rt.train import cli
 from learn_rt.train.core import checkpoint, loop
 from learn_rt.train.core.checkpoint import load_servable
+from learn_rt.train.core.register import systems
 from learn_rt.train.printer.parts import read_parts
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -163,7 +164,7 @@ def test_the_configuration_is_shown_without_data(capsys: pytest.CaptureFixture[s
     cli.train(["system=printer", "target=offset", "loop.epochs=3", "--cfg"])
     shown = json.loads(capsys.readouterr().out)
     assert shown["loop"]["epochs"] == 3
-    assert shown["data"] == "DIR"
+    assert shown["data"] == "DATA"
 
 
 def test_a_folder_that_cannot_be_made_is_one_line_and_exit_1(
@@ -261,6 +262,14 @@ def test_help_shows_a_systems_groups_and_keys(capsys: pytest.CaptureFixture[str]
     # what a key means is the comment beside it, in a base class too
     assert "sample" not in shown.split("seed=42")[1].splitlines()[0]
     assert "go on from `out`/last.ckpt" in shown
+
+
+@pytest.mark.parametrize("system", systems())
+def test_help_and_configuration_are_shown_for_every_system(system: str, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.train([f"system={system}", "--help"])
+    assert "loop.epochs=" in capsys.readouterr().out
+    cli.train([f"system={system}", "--cfg"])
+    assert json.loads(capsys.readouterr().out)["system"] == system
 
 
 def test_fine_tuning_starts_from_a_trained_net(

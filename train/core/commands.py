@@ -16,9 +16,9 @@ from learn_rt.train.core.config import choice, compose_config, plain, restore_co
 from learn_rt.train.core.help import describe
 from learn_rt.train.core.register import systems, targets
 from learn_rt.train.core.report import print_accuracy
-from learn_rt.train.core.run import launch, use_threads
 from learn_rt.train.core.run_folder import RunFolder, replace_text
 from learn_rt.train.core.system import Task, task_type
+from learn_rt.train.core.threads import use_threads
 
 TRAIN_HELP = f"""usage: learn-train system=NAME [target=NAME] data=DIR [key=value ...] [--json]
 
@@ -42,10 +42,7 @@ def train_main(argv: list[str]) -> None:
     try:
         if unknown := flags - {"--json", "--cfg", "-h", "--help"}:
             raise ValueError(f"unknown option {min(unknown)}; there are --json, --cfg and --help")
-        shows = flags & {"-h", "--help", "--cfg"}
-        if shows and choice(overrides, "data") is None:
-            overrides.append("data=DIR")  # stands for it, as in the help
-        task, config = _configured(overrides)
+        task, config = _configured(overrides, to_show=bool(flags & {"-h", "--help", "--cfg"}))
         if flags & {"-h", "--help"}:
             print(f"\n{describe(config, task.groups)}", end="")
             return
@@ -57,6 +54,8 @@ def train_main(argv: list[str]) -> None:
         _fail("learn-train", error, 2)
     except OSError as error:
         _fail("learn-train", error, 1)
+    from learn_rt.train.core.run import launch  # on use: Fabric takes seconds, and learn-eval does without
+
     try:
         results = launch(task, config, folder)
     except (ValueError, OSError) as error:
@@ -106,7 +105,7 @@ def evaluate_main(argv: list[str]) -> None:
         print_accuracy(accuracy, f"{given.checkpoint}, held out")
 
 
-def _configured(overrides: list[str]) -> tuple[type[Task], Any]:
+def _configured(overrides: list[str], to_show: bool) -> tuple[type[Task], Any]:
     system = choice(overrides, "system")
     if system is None:
         raise ValueError(f"give system=, one of {', '.join(systems())}")
@@ -117,7 +116,7 @@ def _configured(overrides: list[str]) -> tuple[type[Task], Any]:
     if len(known) == 1 and choice(overrides, "out") is None:
         overrides = [*overrides, f"out=runs/{system}"]
     task = task_type(system, target)
-    return task, compose_config(task.config_type, task.groups, overrides)
+    return task, compose_config(task.config_type, task.groups, overrides, to_show)
 
 
 def _held_out(results: dict[str, Any]) -> str:

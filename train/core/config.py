@@ -13,7 +13,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import MISSING, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from learn_rt.jsonread import read_dataclass
 
@@ -146,10 +146,13 @@ class RunConfig:
             raise ValueError("resume goes on with a run's own weights: pretrained must not be set beside it")
 
 
-def compose_config(schema: type[RunConfig], groups: dict[str, dict[str, Any]], overrides: Sequence[str]) -> Any:
+def compose_config(
+    schema: type[RunConfig], groups: dict[str, dict[str, Any]], overrides: Sequence[str], to_show: bool = False
+) -> Any:
     """Return an instance of `schema` with overrides (`key=value`, `group=option`) applied.
 
-    Args: groups: group -> option -> dataclass instance; the first option of a group is its default.
+    Args: groups: group -> option -> dataclass instance; the first option of a group is its default; to_show: a missing
+    value is stood for by its key's name.
     Raises: ValueError: an unknown key or option, a wrong type, a missing value (one line).
     """
     store = ConfigStore.instance()
@@ -162,7 +165,10 @@ def compose_config(schema: type[RunConfig], groups: dict[str, dict[str, Any]], o
     GlobalHydra.instance().clear()
     try:
         with initialize(version_base="1.3", config_path=None):
-            config = OmegaConf.to_object(compose("run", overrides=list(overrides)))
+            composed = compose("run", overrides=list(overrides))
+            for key in OmegaConf.missing_keys(composed) if to_show else ():
+                _stand_for(composed, key)
+            config = OmegaConf.to_object(composed)
     except (HydraException, OmegaConfBaseException) as error:
         raise ValueError(_one_line(error)) from None
     assert isinstance(config, schema)
@@ -182,6 +188,14 @@ def restore_config(schema: type[RunConfig], values: Mapping[str, Any]) -> Any:
     Raises: ValueError: an unknown key, a wrong type or value.
     """
     return read_dataclass(schema, dict(values), "config")
+
+
+def _stand_for(composed: Any, key: str) -> None:
+    name = key.rpartition(".")[2].upper()
+    try:
+        OmegaConf.update(composed, key, [name])
+    except ValidationError:
+        OmegaConf.update(composed, key, name)
 
 
 def choice(overrides: Sequence[str], key: str) -> str | None:

@@ -21,6 +21,7 @@ from learn_rt.train.core.loop import Trainer
 from learn_rt.train.core.plots import plot_history
 from learn_rt.train.core.run_folder import RunFolder
 from learn_rt.train.core.system import Task
+from learn_rt.train.core.threads import use_threads
 
 
 def launch(kind: type[Task], config: RunConfig, folder: RunFolder) -> dict[str, Any] | None:
@@ -54,11 +55,6 @@ def launch(kind: type[Task], config: RunConfig, folder: RunFolder) -> dict[str, 
         if type(error).__module__.startswith("lightning_fabric"):
             raise ValueError(f"device={config.device} devices={devices}: {error}") from None
         raise
-
-
-def use_threads(threads: int, processes: int = 1) -> None:
-    """Let torch use so many threads in each of its processes; 0: what the process may use, shared."""
-    torch.set_num_threads(threads or max(1, len(os.sched_getaffinity(0)) // processes))
 
 
 def _run(fabric: Fabric, kind: type[Task], config: RunConfig, folder: RunFolder) -> dict[str, Any] | None:
