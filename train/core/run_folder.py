@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ class RunFolder:
                 path.unlink(missing_ok=True)
             for path in [*self._top.glob("*.ckpt"), *self._epochs.glob("*.ckpt")]:
                 path.unlink()
+            shutil.rmtree(self.root / "tensorboard", ignore_errors=True)
 
     def top(self, epoch: int) -> Path:
         """Return where one of the best checkpoints goes."""

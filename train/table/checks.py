@@ -62,6 +62,30 @@ def constants(segments: Sequence[Segment], inputs: Sequence[str], outputs: Seque
     ]
 
 
+def other_rates(recordings: Sequence[Recording]) -> list[str]:
+    """Return warnings on files in which a column was sampled at another rate than in the rest.
+
+    Raises: ValueError: some files have times and some have none.
+    """
+    if untimed := [r.name for r in recordings if not r.timed]:
+        if len(untimed) < len(recordings):
+            raise ValueError(
+                f"{', '.join(untimed[:5])}: no time column, where other files have one: give them one, leave them out, "
+                "or set time=none dt_s= for all"
+            )
+        return []
+    warnings: list[str] = []
+    for name in recordings[0].signals:
+        intervals = {r.name: r.signals[name].interval_s for r in recordings}
+        usual = float(np.median(list(intervals.values())))
+        warnings += [
+            f"{file}: {name} has {1 / interval:.4g} samples a second, in the other files {1 / usual:.4g}"
+            for file, interval in intervals.items()
+            if interval > 0 and usual > 0 and not 1 / 1.1 < interval / usual < 1.1
+        ]
+    return warnings
+
+
 def scale_jumps(recordings: Sequence[Recording]) -> tuple[list[str], list[str]]:
     """Return (errors, warnings) on columns whose scale in one file is another than in the rest.
 

@@ -52,7 +52,7 @@ def load(
     errors, warnings = checks.scale_jumps(recordings)
     if errors and unit_check:
         raise ValueError("; ".join(errors))
-    return recordings, warnings, digest.hexdigest()
+    return recordings, checks.other_rates(recordings) + warnings, digest.hexdigest()
 
 
 def tick(recordings: Sequence[Recording], inputs: Sequence[str], dt_s: float) -> tuple[float, str]:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from learn_rt.train.table.checks import scale_jumps
+from learn_rt.train.table.checks import other_rates, scale_jumps
 from learn_rt.train.table.readers import find, names, numeric, read
 from learn_rt.train.table.recording import UNITS_S, Recording
 
@@ -40,7 +40,12 @@ def main(argv: list[str]) -> None:
         raise SystemExit(1) from None
     common = [name for name in wanted if all(name in r.signals for r in recordings)]
     kept = [Recording(r.name, {name: r.signals[name] for name in common}, r.timed) for r in recordings]
+    try:
+        rates = other_rates(kept)
+    except ValueError as error:
+        rates = [str(error)]
     errors, warnings = scale_jumps(kept)
+    warnings = rates + warnings
     rows = {
         name: _row([r.signals[name].v for r in kept], [r.signals[name].interval_s for r in kept]) for name in common
     }

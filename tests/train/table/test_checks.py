@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from learn_rt.train import cli
 from learn_rt.train.table import checks
 from learn_rt.train.table.data import blocks, split_files
 from learn_rt.train.table.recording import Recording, Signal
@@ -85,3 +90,35 @@ def test_blocks_of_different_sides_share_no_window() -> None:
         gap = min(abs(a - b) for a in seen[one] for b in seen[other] if abs(a - b) < 50) if seen[one] else 0
         assert gap > 20
     assert all(np.array_equal(np.diff(s.x[:, 0]), np.ones(len(s.x) - 1)) for p in sides.values() for s in p)
+
+
+def test_files_of_another_rate_or_without_times_are_named() -> None:
+    files = [recording(f"{k}.csv", v=day()) for k in range(4)]
+    slow = Recording("slow.csv", {"v": Signal(np.arange(100) * 0.2, day(n=100))}, True)
+    assert checks.other_rates(files) == []
+    assert checks.other_rates([*files, slow]) == ["slow.csv: v has 5 samples a second, in the other files 10"]
+    untimed = Recording("bare.csv", {"v": Signal(np.arange(100) * 1.0, day(n=100))}, False)
+    with pytest.raises(ValueError, match=r"bare\.csv: no time column, where other files have one"):
+        checks.other_rates([*files, untimed])
+    assert checks.other_rates([untimed]) == []
+
+
+def test_the_command_shows_columns_and_what_is_wrong(
+    logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.data(["table", f"{logs}/*.csv", "--json"])
+    shown = json.loads(capsys.readouterr().out)
+    assert list(shown["columns"]) == ["voltage", "speed", "temperature", "deflection"]
+    assert shown["columns"]["temperature"]["hz"] == pytest.approx(5)
+    assert shown["warnings"] == []
+    rows = [row.split(",") for row in (logs / "run-1.csv").read_text().splitlines()]
+    for row in rows[1:]:
+        row[1] = repr(float(row[1]) * 1000)
+    folder = Path(shutil.copytree(logs, tmp_path / "logs"))
+    (folder / "run-1.csv").write_text("\n".join(map(",".join, rows)) + "\n")
+    cli.data(["table", str(folder)])
+    assert "warning: run-1.csv: voltage is " in capsys.readouterr().out
+    with pytest.raises(SystemExit) as caught:
+        cli.data(["table", str(tmp_path / "nowhere")])
+    assert caught.value.code == 1
+    assert capsys.readouterr().err.count("\n") == 1
