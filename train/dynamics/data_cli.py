@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         "--excitation",
         choices=[*(e.value for e in Excitation), "mixed"],
         default="mixed",
-        help="random: from rest; swingup: from anywhere; mixed: one in five random (default: %(default)s)",
+        help="random: from rest; swingup: from anywhere; balance: about a keyframe; mixed: all (default: mixed)",
     )
     made.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     taken = commands.add_parser("convert", parents=[shared], help="recordings in CSV", formatter_class=kind)
@@ -101,10 +101,11 @@ def _simulate(given: argparse.Namespace) -> dict[str, Any]:
     model = load_mechanism(given.mechanism)
     rng = np.random.default_rng(given.seed)
     n_rows = max(2, round(given.seconds / model.opt.timestep))
+    mixed = [Excitation.random, Excitation.swingup, Excitation.swingup, *[Excitation.balance] * min(2, model.nkey * 2)]
+    kinds = mixed if given.excitation == "mixed" else [Excitation(given.excitation)]
     recordings: dict[str, Recording] = {}
     for i in track(range(given.trajectories), "simulating", console=Console(stderr=True), transient=True):
-        mixed = Excitation.random if i % 5 == 0 else Excitation.swingup
-        kind = mixed if given.excitation == "mixed" else Excitation(given.excitation)
+        kind = kinds[i % len(kinds)]
         made = simulate(model, n_rows, kind, rng)
         while len(made.rows) < n_rows // 4 or len(made.rows) < 2:  # it ran into a stop at once
             made = simulate(model, n_rows, kind, rng)

@@ -19,11 +19,12 @@ class LossConfig:
 
     deltas: float = 1.0  # squared error of each step's change, over the changes' scale
     states: float = 1.0  # squared error of each step's state, over how far states move in so many steps
+    calm: float = 0.0  # above 0: a window counts by 1 / (calm + its own squared motion), so that slow ones count too
     noise: float = 0.0  # added to the states of a window, in units of the changes' scale
     mirror: bool = False  # half of the batches upside down: for mechanisms that are symmetric about zero
 
     def __post_init__(self) -> None:
-        for name in ("deltas", "states", "noise"):
+        for name in ("deltas", "states", "calm", "noise"):
             within(f"loss.{name}", getattr(self, name), 0, 1e6)
         if not self.deltas + self.states:
             raise ValueError("loss.deltas and loss.states must not both be 0")
@@ -52,10 +53,16 @@ class Objective(nn.Module):
             noise = config.noise * self.moved[0] * torch.randn_like(x[..., :n])
             x = torch.cat([x[..., :n] + noise, x[..., n:]], -1)
         answers = unroll(self.module, x, rows[:, window - 1 : -1, n:])
-        said = {"states": ((answers - truth) / self.moved).square().mean()}
-        before = [
-            torch.cat([first, steps[:, :-1]], 1)
-            for first, steps in ((x[:, -1:, :n], answers), (rows[:, window - 1 : window, :n], truth))
-        ]
-        said["deltas"] = (((answers - before[0]) - (truth - before[1])) / self.moved[0]).square().mean()
+        errors = {"states": (answers - truth) / self.moved}
+        before, were = (
+            torch.cat([x[:, -1:, :n], answers[:, :-1]], 1),
+            torch.cat([rows[:, window - 1 : window, :n], truth[:, :-1]], 1),
+        )
+        errors["deltas"] = ((answers - before) - (truth - were)) / self.moved[0]
+        weight = torch.ones_like(truth[:, :1, :1])
+        if config.calm:
+            motion = ((truth - rows[:, window - 1 : window, :n]) / self.moved).square().mean((1, 2), keepdim=True)
+            weight = 1.0 / (config.calm + motion)
+            weight = weight / weight.mean()
+        said = {name: (weight * error.square()).mean() for name, error in errors.items()}
         return {"loss": config.deltas * said["deltas"] + config.states * said["states"], **said}

@@ -20,7 +20,8 @@ class Excitation(StrEnum):
     """How a mechanism is driven."""
 
     random = "random"  # from near rest, by controls held for a random time
-    swingup = "swingup"  # from anywhere, by a random feedback that pumps, brakes or balances, and noise
+    swingup = "swingup"  # from anywhere, by a random feedback that pumps or brakes, and noise
+    balance = "balance"  # from near the mechanism's first keyframe, held there by a linear feedback, and noise
 
 
 def load_mechanism(name: str) -> Any:
@@ -59,6 +60,8 @@ def simulate(model: Any, n_rows: int, excitation: Excitation, rng: np.random.Gen
     """Return a trajectory of at most `n_rows` rows; it ends where a limited joint comes near its stop."""
     import mujoco
 
+    if excitation is Excitation.balance and not model.nkey:
+        raise ValueError("the mechanism has no keyframe about which to balance")
     data = mujoco.MjData(model)
     low, high = _room(model)
     start(model, data, excitation, rng)
@@ -75,7 +78,12 @@ def simulate(model: Any, n_rows: int, excitation: Excitation, rng: np.random.Gen
 
 
 def start(model: Any, data: Any, excitation: Excitation, rng: np.random.Generator) -> None:
-    """Set the first state: near rest, or anywhere, every third time nearly upright or hanging."""
+    """Set the first state: near rest, anywhere (every third time with angles near 0 or half a turn), or near a key."""
+    if excitation is Excitation.balance:
+        size = np.exp(rng.uniform(np.log(0.003), np.log(0.3)))
+        data.qpos[:] = model.key_qpos[0] + size * rng.standard_normal(model.nq)
+        data.qvel[:] = 3.0 * size * rng.standard_normal(model.nv)
+        return
     low, high = _room(model)
     bounded = np.isfinite(low)
     middle = np.where(bounded, 0.5 * (np.where(bounded, low, 0.0) + np.where(bounded, high, 0.0)), 0.0)
@@ -100,6 +108,14 @@ def _drive(model: Any, n_rows: int, excitation: Excitation, rng: np.random.Gener
     noise = _held(n_rows, model.nu, model.opt.timestep, rng)
     if excitation is Excitation.random:
         return lambda row, data: middle + half * noise[row]
+    if excitation is Excitation.balance:
+        hold, share = _holding_gain(model), np.exp(rng.uniform(np.log(0.01), np.log(1.0)))
+
+        def holding(row: int, data: Any) -> NDArray[np.float64]:
+            off = np.concatenate([data.qpos - model.key_qpos[0], data.qvel])
+            return np.asarray(np.clip(share * half * noise[row] - hold @ off, low, high))
+
+        return holding
     gain = rng.standard_normal((model.nu, 3 * model.nq)) * rng.choice([0.0, 0.3, 1.0])
     share = rng.uniform(0.2, 1.0)
 
@@ -109,6 +125,21 @@ def _drive(model: Any, n_rows: int, excitation: Excitation, rng: np.random.Gener
         return np.asarray(middle + half * np.clip(gain @ seen + share * noise[row], -1.0, 1.0))
 
     return feedback
+
+
+def _holding_gain(model: Any) -> NDArray[np.float64]:
+    """Return the gain (nu, nq + nv) of the linear-quadratic regulator about the first keyframe."""
+    import mujoco
+    from scipy.linalg import solve_discrete_are
+
+    data = mujoco.MjData(model)
+    data.qpos[:] = model.key_qpos[0]
+    mujoco.mj_forward(model, data)
+    n = 2 * model.nv
+    a, b, r = np.zeros((n, n)), np.zeros((n, model.nu)), np.eye(model.nu)
+    mujoco.mjd_transitionFD(model, data, 1e-6, True, a, b, None, None)
+    value = solve_discrete_are(a, b, np.eye(n), r)
+    return np.asarray(np.linalg.solve(r + b.T @ value @ b, b.T @ value @ a))
 
 
 def _held(n_rows: int, n: int, dt_s: float, rng: np.random.Generator) -> NDArray[np.float64]:
