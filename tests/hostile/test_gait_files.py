@@ -83,14 +83,14 @@ def test_a_file_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
             source_of(tmp_path / "cut.npz")
 
 
-def test_a_thousand_flipped_bits_never_read_beyond_the_file(tmp_path: Path) -> None:
+def test_flipped_bits_never_read_beyond_the_file(tmp_path: Path) -> None:
     whole = tmp_path / "whole.npz"
     np.savez(whole, params=np.ones((2, 2), np.float32), motions=np.ones((2, 60, 101), np.float32))
     data = whole.read_bytes()
     rng = np.random.default_rng(0)
     # where headers are: the first bytes of each entry, and the directory at the end
     places = np.concatenate([np.arange(200), np.arange(len(data) - 200, len(data))])
-    for _ in range(1000):
+    for _ in range(300):
         changed = bytearray(data)
         changed[rng.choice(places)] ^= 1 << int(rng.integers(8))
         (tmp_path / "flipped.npz").write_bytes(changed)
