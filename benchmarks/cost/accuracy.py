@@ -29,8 +29,13 @@ OURS = [
 ]
 
 
-def measure(table: Path, output: str, seeds: Sequence[int], overrides: Sequence[str]) -> dict[str, Any]:
-    """Return the test RMSE of each method and seed, in the output's unit, and the seconds of its training."""
+def measure(
+    table: Path, output: str, seeds: Sequence[int], members: Sequence[int], overrides: Sequence[str]
+) -> dict[str, Any]:
+    """Return the test RMSE of each method and seed, in the output's unit, and the seconds of its training.
+
+    Args: members: sizes of ensembles of ours; overrides: more of our configuration.
+    """
     found: dict[str, dict[str, list[float]]] = {}
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(scratch) / "rollouts.h5"
@@ -39,15 +44,16 @@ def measure(table: Path, output: str, seeds: Sequence[int], overrides: Sequence[
         inputs = list(rollouts[0].state)
         whole = read_table([data], inputs, [output], {}, "")
         for seed in seeds:
-            for name, members in (("learn-train", 1), ("learn-train, 5 members", 5)):
-                out = Path(scratch) / f"{members}-{seed}"
+            for n in members:
+                name, out = "learn-train" if n == 1 else f"learn-train, {n} members", Path(scratch) / f"{n}-{seed}"
                 config = compose_config(
                     CostConfig,
                     CostTask.groups,
                     [
                         *("system=cost", "target=cost", f"data={data}", f"out={out}", f"seed={seed}"),
-                        *(f"inputs=[{','.join(inputs)}]", f"outputs=[{output}]", f"net.members={members}"),
-                        *(OURS if members == 1 else [*OURS, "bootstrap=false"]),
+                        *(f"inputs=[{','.join(inputs)}]", f"outputs=[{output}]", f"net.members={n}"),
+                        *OURS,
+                        "bootstrap=false",
                         *overrides,
                     ],
                 )
@@ -72,10 +78,10 @@ def measure(table: Path, output: str, seeds: Sequence[int], overrides: Sequence[
 
 def others() -> dict[str, Answer]:
     """Return scikit-learn's regressors by name."""
-    from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
-    from sklearn.neural_network import MLPRegressor
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor  # type: ignore[import-untyped]
+    from sklearn.neural_network import MLPRegressor  # type: ignore[import-untyped]
+    from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
+    from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
 
     def fitted(make: Callable[[int], Any]) -> Answer:
         def answer(x: Rows, y: Rows, to_test: Rows, seed: int) -> Rows:

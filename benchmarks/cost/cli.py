@@ -50,9 +50,12 @@ def _parser() -> argparse.ArgumentParser:
     speed.add_argument("--threads", type=_count, default=1, help="of torch, in all loops (default: %(default)s)")
     accuracy = verbs.add_parser("accuracy", parents=[common], help="test error beside scikit-learn's regressors")
     accuracy.add_argument("table", type=Path, metavar="TABLE", help="CSV or TSV with a header")
+    accuracy.add_argument(
+        "overrides", nargs="*", metavar="KEY=VALUE", help="after TABLE: configuration of our training"
+    )
     accuracy.add_argument("--output", required=True, metavar="NAME", help="the column to predict")
     accuracy.add_argument("--seeds", type=_count, default=3, metavar="N", help="splits 0 to N-1 (default: %(default)s)")
-    accuracy.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="configuration of our training")
+    accuracy.add_argument("--members", default="1,5", metavar="N,N", help="ensembles of ours (default: %(default)s)")
     return parser
 
 
@@ -65,7 +68,8 @@ def _speed(given: argparse.Namespace) -> dict[str, Any]:
 def _accuracy(given: argparse.Namespace) -> dict[str, Any]:
     from learn_rt.benchmarks.cost.accuracy import measure
 
-    return measure(given.table, given.output, range(given.seeds), given.overrides)
+    members = [int(n) for n in given.members.split(",")]
+    return measure(given.table, given.output, range(given.seeds), members, given.overrides)
 
 
 def _speed_table(found: dict[str, Any]) -> Table:

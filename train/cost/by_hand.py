@@ -23,6 +23,8 @@ class ObjectiveByHand(nn.Module):
     elsewhere.
     """
 
+    module: CostNet
+
     def __init__(self, module: CostNet, config: LossConfig, direct: bool = False) -> None:
         """Args: direct: put the gradient into `theta.grad` at once, as one batch a step and one process allow."""
         super().__init__()
@@ -97,6 +99,6 @@ class _WithGradient(torch.autograd.Function):
         return torch.dot(objective._factors, terms), terms
 
     @staticmethod
-    @once_differentiable  # type: ignore[misc]
+    @once_differentiable
     def backward(ctx: Any, adjoint: Tensor, _: Tensor) -> tuple[Tensor, None, None, None, None]:
         return ctx.found.mul_(adjoint), None, None, None, None

@@ -114,6 +114,8 @@ class Side:
 
 
 class CostTask(Task):
+    module: CostNet
+    objective: Objective | ObjectiveByHand
     config_type = CostConfig
     groups: ClassVar[dict[str, dict[str, Any]]] = {
         "loop": {"plateau": LOOP},
@@ -200,7 +202,6 @@ class CostTask(Task):
 
     def spec(self, provenance: dict[str, Any]) -> Spec:
         c, net = self._config, self.module
-        assert isinstance(net, CostNet)
         low, high = self._train.raw_x.amin(0).tolist(), self._train.raw_x.amax(0).tolist()
         outputs = [
             Signal(name, c.units.get(name, UNSTATED), nominal=_float(net.y_mean[i])) for i, name in enumerate(c.outputs)
@@ -244,7 +245,6 @@ class CostTask(Task):
         plot_errors(accuracy, folder / "answers.png")
 
     def _normalize(self) -> None:
-        assert isinstance(self.module, CostNet)
         for side in (self._train, self._validation, self._test):
             side.normalize(self.module)
 
