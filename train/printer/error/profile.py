@@ -13,13 +13,14 @@ Batch = tuple[Tensor, ...]
 
 def profiled(batches: Iterable[Batch], n: int, path: Path) -> Iterator[Batch]:
     """Yield batches; of what the loop does with the first n, write a table of operators to `path`."""
-    profiler: profile | None = profile()
+    profiler, running = profile(), True
     profiler.start()
     for i, batch in enumerate(batches):
-        if i == n and profiler:
-            profiler = _write(profiler, path)
+        if running and i == n:
+            running = False
+            _write(profiler, path)
         yield batch
-    if profiler:
+    if running:
         _write(profiler, path)
 
 

@@ -48,7 +48,7 @@ def read_held_out(
 
     Raises: ValueError, OSError: it names none, or they are not there.
     """
-    named = {side: split.get(side) for side in HELD_OUT} if isinstance(split, dict) else {}
+    named: dict[str, Any] = {side: split.get(side) for side in HELD_OUT} if isinstance(split, dict) else {}
     if not named.get("test") or not all(isinstance(v, dict) for v in named.values()):
         raise ValueError("the checkpoint names no held-out layers: it was not trained on data")
     if is_prepared(folder):

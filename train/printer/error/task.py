@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from learn_rt.spec import Spec
-from learn_rt.train.core.config import LoopConfig, RunConfig, Schedule, within
+from learn_rt.train.core.config import LoopConfig, RunConfig, Schedule, limited, within
 from learn_rt.train.core.system import Say, Task
 from learn_rt.train.printer.contract import limits_of
 from learn_rt.train.printer.error.ceiling import ceiling
@@ -204,7 +205,11 @@ class ErrorTask(Task):
             yield self._signals[ticks], data.targets[newest], data.answered[newest].float()
 
     def validate(self) -> dict[str, float]:
-        found = figures(*_predict(self.module, self._validation, VALIDATED), output_names(self._config.ahead))
+        loop = self._config.loop
+        most = limited(math.ceil(VALIDATED / loop.batch_size), loop.limit_validation_batches) * loop.batch_size
+        ends = _spread(self._validation.ends, min(most, VALIDATED))
+        predicted = answers(self.module, self._validation, ends)
+        found = figures(predicted, self._validation.targets[ends], output_names(self._config.ahead))
         return {key: found[key] for key in ("rmse_um", "mae_um", "r2", "corr")}
 
     def test(self) -> dict[str, Any]:
@@ -250,11 +255,6 @@ def _measure(config: ErrorConfig, module: nn.Module, held_out: Mapping[str, Sequ
                 row = figures(found, data.targets[ends], names)
                 made["parts"][name] = {"held_out_whole": side == "part", "windows": len(data.ends), **row}
     return made
-
-
-def _predict(module: nn.Module, data: Windows, most: int) -> tuple[Tensor, Tensor]:
-    ends = _spread(data.ends, most)
-    return answers(module, data, ends), data.targets[ends]
 
 
 def _spread(ends: Tensor, most: int) -> Tensor:

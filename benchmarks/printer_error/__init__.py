@@ -1,0 +1,1 @@
+"""The printer's target `error` beside the loops that one would write instead."""
