@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 from hydra import compose, initialize
 from hydra.core.config_store import ConfigStore
@@ -160,7 +160,11 @@ def compose_config(
     for group, options in groups.items():
         for name, node in options.items():
             store.store(group=group, name=name, node=node)
-    store.store(name="schema", node=schema)
+    node = OmegaConf.structured(schema)
+    for name, kind in get_type_hints(schema).items():
+        if get_origin(kind) is dict:  # a mapping takes new keys, without Hydra's "+"
+            OmegaConf.set_struct(node[name], False)
+    store.store(name="schema", node=node)
     store.store(name="run", node={"defaults": ["schema", *defaults, "_self_"]})
     GlobalHydra.instance().clear()
     try:

@@ -13,6 +13,8 @@ import torch
 from learn_rt.train import cli
 from learn_rt.train.core import checkpoint
 from learn_rt.train.core.checkpoint import load_servable
+from learn_rt.train.core.config import compose_config
+from learn_rt.train.cost.task import CostConfig, CostTask
 
 QUICK = ["system=cost", "loop.epochs=300", "loop.keep_every=100", "loop.save_every=100", "split.test=0.2"]
 
@@ -178,6 +180,15 @@ def test_a_label_that_no_rollout_has_ends_the_run_before_it_starts(
     code, line = failed(capsys, cli.train, *argv)
     assert code == 1
     assert "has no 'gait_speed'; it has gait_stride, gait_cadence" in line
+
+
+def test_labels_and_units_take_names_of_ones_own() -> None:
+    given = ["system=cost", "target=cost", "data=d", "outputs=[cot]", "labels={cot: metabolic/cot}", "units.cot=J"]
+    config = compose_config(CostConfig, CostTask.groups, given)
+    assert config.labels["cot"] == "metabolic/cot"
+    assert config.units["cot"] == "J"
+    with pytest.raises(ValueError, match="lables"):
+        compose_config(CostConfig, CostTask.groups, [*given, "lables.cot=x"])
 
 
 def test_files_are_inspected_merged_and_made_of_tables(
