@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from learn_rt.train.core.config import compose_config
 from learn_rt.train.core.run import launch
@@ -81,7 +81,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def _print(results: dict[str, Any]) -> None:
     last = len(results["pooled"])
-    table = Table("left out", "MSE 1", "linear", "share", f"MSE {last}", "linear", "share", "s")
+    table = Table(Column("left out", no_wrap=True), "MSE 1", "linear", "share", f"MSE {last}", "linear", "share", "s")
     for name, row in results["recordings"].items():
         cells: list[str] = []
         for k in (0, -1):
