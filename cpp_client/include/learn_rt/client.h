@@ -28,8 +28,8 @@ struct ClientOptions {
 
 struct Prediction {
   static constexpr std::size_t kMaxOutputs = 128;  // a body's pose has 101
-  std::uint64_t sequence = 0;  // of the sample that it answers, from 0
-  std::uint32_t flags = 0;     // Flag bits
+  std::uint64_t sequence = 0;                      // of the sample that it answers, from 0
+  std::uint32_t flags = 0;                         // Flag bits
   std::uint32_t n_outputs = 0;
   std::int64_t latency_ns = 0;  // push to the answer's arrival; of predict(), to its return
   // Where that time went; what is left of it is the hand-over to the control thread. 0 where a transport has no such
