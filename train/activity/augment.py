@@ -17,10 +17,10 @@ class AugmentConfig:
     """How far training windows are changed; 0: not."""
 
     shift: bool = True  # windows start anywhere within half a stride of their place
-    rotation_deg: float = 15.0  # standard deviation of a rotation about any axis: nobody wears a watch alike
-    tempo: float = 0.15  # standard deviation of the logarithm of how fast time runs
-    scale: float = 0.1  # standard deviation of the logarithm of one factor
-    jitter: float = 0.05  # of white noise, in standard deviations of the channel
+    rotation_deg: float = 25.0  # standard deviation of a rotation about any axis: nobody wears a watch alike
+    tempo: float = 0.0  # standard deviation of the logarithm of how fast time runs
+    scale: float = 0.15  # standard deviation of the logarithm of one factor
+    jitter: float = 0.0  # of white noise, in standard deviations of the channel
 
     def __post_init__(self) -> None:
         within("augment.rotation_deg", self.rotation_deg, 0, 180)
