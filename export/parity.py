@@ -58,7 +58,8 @@ def truth(reference: Servable, held_out: NDArray[np.float32], spec: Spec) -> Tru
         raise ValueError("the module answers every held-out sample with zero: there is nothing to compare")
     tolerance = min(max(FLOOR * scale, rounding), CEILING * scale)
     if spec.kind is Kind.ROLLOUT:
-        grown = growth(reference, *parts[0], FLOOR * scale)
+        x, actions = parts[0]
+        grown = growth(reference, x, actions, FLOOR * scale)
         if not grown <= MAX_GROWTH:
             raise ValueError(
                 f"over {spec.horizon} steps a change of the state grows {grown:.0f} times, more than "

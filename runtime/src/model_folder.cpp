@@ -58,7 +58,8 @@ std::string to_string(const std::vector<std::size_t>& shape) {
 
 const NpyArray& find(const std::map<std::string, NpyArray>& arrays, const fs::path& file, const std::string& name) {
   const auto found = arrays.find(name);
-  if (found == arrays.end()) fail(file, "must hold the array " + name);
+  if (found == arrays.end())
+    fail(file, "must hold the arrays x and y, and of a rollout actions: " + name + " is missing");
   return found->second;
 }
 
