@@ -101,7 +101,7 @@ def others() -> dict[str, Answer]:
         "scikit-learn gradient boosting, as it comes": fitted(
             lambda seed: GradientBoostingRegressor(random_state=seed)
         ),
-        "scikit-learn gradient boosting, 1000 trees of depth 5": fitted(
+        "scikit-learn gradient boosting, 1000 trees": fitted(
             lambda seed: GradientBoostingRegressor(n_estimators=1000, max_depth=5, subsample=0.5, random_state=seed)
         ),
         "scikit-learn histogram boosting": fitted(
