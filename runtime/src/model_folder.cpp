@@ -75,7 +75,10 @@ Golden read_golden(const fs::path& file, const std::string& bytes, const Spec& s
     const NpyArray &x = find(arrays, file, "x"), &y = find(arrays, file, "y");
     const std::size_t sample = spec.n_features(), n = x.shape.empty() ? 0 : x.shape[0];
     const bool pointwise = x.shape == std::vector<std::size_t>{n, sample} && spec.window == 1 && !rollout;
-    if (n == 0) fail(file, "x must hold at least one sample");
+    if (n == 0) {
+      fail(file,
+           "x must have shape (n, " + std::to_string(spec.window) + ", " + std::to_string(sample) + "), n above 0");
+    }
     golden.steps = spec.window;
     if (spec.kind == Kind::kStateful && x.shape.size() == 3 && x.shape[1] > 0) golden.steps = x.shape[1];
     if (!pointwise) check_shape(file, "x", x, {n, golden.steps, sample});
