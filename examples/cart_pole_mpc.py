@@ -1,8 +1,8 @@
 """Sampling-based MPC swings a double cart pole up and balances it, with three models of the same mechanism.
 
     learn-data dynamics simulate --out data/cartpole --trajectories 1000 --seconds 2
-    learn-train system=dynamics data=data/cartpole out=runs/cartpole net.window=2 net.hidden_size=64 horizon=8 \\
-        loss.mirror=true loop.batch_size=256 loop.epochs=15
+    learn-train system=dynamics data=data/cartpole out=runs/cartpole net.window=1 net.hidden_size=96 horizon=4 \
+        loss.mirror=true loss.calm=0.02 loop.batch_size=512 loop.lr=5e-3 loop.epochs=12
     learn-export runs/cartpole/best.ckpt --format onnx --out models
     python examples/cart_pole_mpc.py --model models/dynamics/1 --data data/cartpole
 

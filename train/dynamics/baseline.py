@@ -22,7 +22,8 @@ class LinearAutoregression:
 
     def predict(self, x: Tensor, actions: Tensor) -> Tensor:
         """Return the next states (batch, horizon, S) of windows (batch, window, F) and actions (batch, horizon, A)."""
-        n, x, answers = self.n_state, self._normal(x.double()), []
+        n, x = self.n_state, self._normal(x.double())
+        answers: list[Tensor] = []
         actions = (actions.double() - self._mean[n:]) / self._std[n:]
         for k in range(actions.shape[1]):
             if k:

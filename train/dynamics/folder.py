@@ -48,7 +48,7 @@ def read_about(folder: Path) -> About | None:
     if not path.is_file():
         return None
     try:
-        return read_dataclass(About, json.loads(path.read_text(encoding="utf-8")), "$")  # type: ignore[no-any-return]
+        return read_dataclass(About, json.loads(path.read_text(encoding="utf-8")), "$")
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from None
 

@@ -74,16 +74,13 @@ class Member(nn.Module):
     def __init__(self, n_inputs: int, n_outputs: int, config: DynamicsNetConfig) -> None:
         super().__init__()
         self.gru = nn.GRU(n_inputs, config.hidden_size, config.num_layers, batch_first=True)
-        self.head = nn.Sequential(
-            nn.Dropout(config.dropout),
-            nn.Linear(config.hidden_size, config.head_size),
-            nn.ReLU(),
-            nn.Linear(config.head_size, n_outputs),
-        )
+        last = nn.Linear(config.head_size, n_outputs)
         # Small first answers: an untrained net holds its state, and a long rollout of it does not run away.
         with torch.no_grad():
-            self.head[3].weight.mul_(0.1)
-            self.head[3].bias.zero_()
+            last.weight.mul_(0.1)
+            last.bias.zero_()
+        first = nn.Linear(config.hidden_size, config.head_size)
+        self.head = nn.Sequential(nn.Dropout(config.dropout), first, nn.ReLU(), last)
 
     def cell(self, layer: int, x: Tensor, h: Tensor) -> Tensor:
         """Return the layer's next state, written out so that the recurrent half is a node of its own in the step graph.

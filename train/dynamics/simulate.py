@@ -29,7 +29,7 @@ def load_mechanism(name: str) -> Any:
 
     Raises: ValueError: not such a file; OSError: unreadable.
     """
-    import mujoco
+    import mujoco  # type: ignore[import-untyped]
 
     path = MECHANISMS / f"{name}.xml"
     path = path if path.is_file() else Path(name)

@@ -146,11 +146,18 @@ def _read(config: DynamicsConfig) -> Data:
 def _complete(config: DynamicsConfig, data: Data) -> None:
     """Write into the configuration what the data says: a checkpoint must build its net without the data."""
     about, net = data.about, config.net
-    given = {"coordinate_indices": config.coordinate_indices, "angle_indices": config.angle_indices}
-    indices = {key: list(getattr(about, key)) if value is None else value for key, value in given.items()}
-    config.coordinate_indices, config.angle_indices = indices["coordinate_indices"], indices["angle_indices"]
+    coordinates, angles = config.coordinate_indices, config.angle_indices
+    config.coordinate_indices = about.coordinate_indices if coordinates is None else coordinates
+    config.angle_indices = about.angle_indices if angles is None else angles
     nq, nv, nu = data.counts
-    config.net = replace(net, n_positions=nq, n_velocities=nv, n_controls=nu, **indices)
+    config.net = replace(
+        net,
+        n_positions=nq,
+        n_velocities=nv,
+        n_controls=nu,
+        coordinate_indices=config.coordinate_indices,
+        angle_indices=config.angle_indices,
+    )
     config.units = units_of(config.net.layout, config.units or about.units)
 
 

@@ -38,4 +38,4 @@ def resolve(path: str) -> Transform:
         raise ValueError(
             f"transform_fn: {path} is not a function marked with learn_rt.train.dynamics.transforms.transform"
         )
-    return function  # type: ignore[no-any-return]
+    return function
