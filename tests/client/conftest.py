@@ -41,8 +41,8 @@ def serve_repository() -> Iterator[Callable[[Path, list[str]], Started]]:
 
     yield start
     for process in processes:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
+        if process.stdout and not process.stdout.closed:  # a test may have ended it, and read what it said
             process.communicate(timeout=20)
 
 
