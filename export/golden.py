@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,9 @@ def write_golden(path: Path, held_out: NDArray[np.float32], y: NDArray[np.float6
     rows = np.unique(np.linspace(0, len(held_out) - 1, N_GOLDEN).astype(int))
     largest = int(np.abs(y).reshape(len(y), -1).max(1).argmax())
     rows = np.union1d(rows[:-1] if len(rows) == N_GOLDEN else rows, [largest])
-    inputs = dict(zip(graph_inputs(spec), map(np.ascontiguousarray, split(held_out[rows], spec)), strict=True))
-    np.savez(path, **inputs, y=y[rows])
+    arrays: dict[str, Any] = dict(zip(graph_inputs(spec), split(held_out[rows], spec), strict=True))
+    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    np.savez(path, **arrays, y=y[rows])
 
 
 def read_golden(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
