@@ -94,7 +94,7 @@ $(VENV)/.requirements: pyproject.toml constraints.txt $(VENV)/.torch
 	@touch $@
 
 $(VENV)/.installed: $(COMPILED) $(VENV)/.requirements | system-packages
-	@echo "make: building"
+	@echo "make: building"; touch $(VENV)/.building
 	@CMAKE_GENERATOR=Ninja $(PIP) install --no-build-isolation --no-deps -e . --config-settings=cmake.define.LEARN_RT_TESTS=ON \
 	  --config-settings=cmake.define.Python_EXECUTABLE=$(abspath $(BIN)/python)
-	@touch $@
+	@mv $(VENV)/.building $@  # as old as the start: what changed meanwhile is built the next time

@@ -16,6 +16,7 @@ README = (ROOT / "README.md").read_text()
 # timing). Everything else runs as it is written.
 CHANGED = {
     "out=runs/printer": "out=runs/printer loop.epochs=1 stretches.train=32 targets.rounds=2",
+    "name=arm out=runs/arm": "name=arm out=runs/arm loop.epochs=1",
     "--learn-transports inproc,unix": "--learn-transports inproc,unix --learn-budget-us 1e6 --learn-seconds 1",
 }
 
