@@ -6,20 +6,26 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-USAGE = """usage: learn-bench {print,latency,cost} [OPTION ...]
+VERBS = {
+    "print": (
+        "learn_rt.benchmarks.printing.table",
+        "an unseen part on simulated printers under every method",
+    ),
+    "latency": ("learn_rt.benchmarks.latency.cli", "what one prediction costs, in process and over each transport"),
+    "rollouts": ("learn_rt.benchmarks.rollouts", "what a rollout costs on each backend"),
+    "cost": (
+        "learn_rt.benchmarks.cost.cli",
+        "system=cost: training beside a DataLoader loop, scikit-learn's error",
+    ),
+    "gait": ("learn_rt.benchmarks.gait.speed", "system=gait: reading a corpus beside usual loaders"),
+    "error": ("learn_rt.benchmarks.printer_error.speed", "system=printer target=error: an epoch beside plain loops"),
+}
+USAGE = f"""usage: learn-bench {{{",".join(VERBS)}}} [OPTION ...]
 
-  print    print an unseen part on simulated printers under every method: the long table
-  latency  what one prediction costs, in process and over each transport
-  cost     system=cost: training speed beside a DataLoader loop, test error beside scikit-learn
-
-example: learn-bench print --models build/demo/models --json build/bench/print.json
+{"".join(f"  {verb:<9} {about}{chr(10)}" for verb, (_, about) in VERBS.items())}
+example: learn-bench latency --models build/demo/models
 'learn-bench VERB --help' tells a verb's options.
 """
-VERBS = {
-    "print": "learn_rt.benchmarks.printing.table",
-    "latency": "learn_rt.benchmarks.latency.cli",
-    "cost": "learn_rt.benchmarks.cost.cli",
-}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -33,5 +39,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"learn-bench: {given}; verbs: {', '.join(VERBS)} (see learn-bench --help)", file=sys.stderr)
         raise SystemExit(2)
     # imported on use: one verb's needs never burden another
-    import_module(VERBS[arguments[0]]).main(arguments[1:])
+    try:
+        import_module(VERBS[arguments[0]][0]).main(arguments[1:])
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f"learn-bench {arguments[0]}: {' '.join(str(error).split())}", file=sys.stderr)
+        raise SystemExit(1) from None
     raise SystemExit(0)

@@ -1,4 +1,4 @@
-"""How long a rollout takes on each backend, turn by turn: `python -m learn_rt.benchmarks.rollouts FOLDER`."""
+"""How long a rollout takes on each backend, turn by turn: `learn-bench rollouts FOLDER`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from learn_rt.spec import Kind
 BACKENDS = ("native", "onnxruntime", "torchscript")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> None:
     """Print one line a backend: percentiles in microseconds, and the ratio of the medians to the native engine's."""
-    parser = argparse.ArgumentParser(prog="python -m learn_rt.benchmarks.rollouts", description=__doc__)
+    parser = argparse.ArgumentParser(prog="learn-bench rollouts", description=__doc__)
     parser.add_argument(
         "folder", type=Path, help="a version folder of a model of kind rollout, with its golden samples"
     )
@@ -32,11 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = measure(args.folder, args.candidates, args.horizon, args.turns, args.threads)
     if args.json:
         print(json.dumps(rows))
-        return 0
+        return
     for backend, row in rows.items():
         figures = "  ".join(f"{name} {row['latency_us'][name]:9.0f}" for name in ("p50", "p99", "max"))
         print(f"{backend:12} {figures} us  x {row['ratio']:5.2f}  off by {row['off_by']:.1e}")
-    return 0
 
 
 def measure(folder: Path, candidates: int, horizon: int, turns: int, threads: int = 1) -> dict[str, dict[str, Any]]:
@@ -82,7 +81,3 @@ def observe(session: RolloutSession, window: np.ndarray, n_states: int) -> None:
     """Observe a window's states, each with the action of the row before."""
     for before, row in zip(np.roll(window, 1, 0), window, strict=True):
         session.observe(row[:n_states], before[n_states:])
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,4 +1,4 @@
-"""Sequences a second from disk, and trained on, beside usual loaders: `python -m learn_rt.benchmarks.gait.speed`.
+"""Sequences a second from disk, and trained on, beside usual loaders: `learn-bench gait`.
 
 The arms take turns, so that a busy machine is equally busy for all; ratios are medians over the turns. On a machine
 that others use, rates a CPU second tell more.
@@ -89,7 +89,9 @@ def over(found: Rates, one: str, other: str, which: int) -> float:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run and print both tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="learn-bench gait", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sequences", type=int, default=2000)
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--turns", type=int, default=7)
@@ -138,7 +140,3 @@ def print_and_write(found: dict[str, Rates], path: Path | None) -> None:
         Console().print(table)
     if path:
         path.write_text(json.dumps(found, indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    main()

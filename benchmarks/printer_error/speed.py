@@ -1,6 +1,6 @@
 """Seconds of an epoch of 40,000 windows, LSTM 2x56, window 20, batch 256, beside the loops one would write.
 
-    python -m learn_rt.benchmarks.printer_error.speed --data DIR
+    learn-bench error --data DIR
 
 DIR: what learn-data printer --rate 100 wrote. Rounds of all of them take turns, so that a busy machine is busy for all.
 """
@@ -11,7 +11,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -31,14 +31,16 @@ N_WINDOWS, BATCH, HIDDEN, WINDOW = 40_000, 256, 56, 20
 FILES = 2_000  # written for the loop that reads one file a sample; its epoch is scaled from them
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Print a table, or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="learn-bench error", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
+    given = parser.parse_args(argv)
     torch.set_num_threads(given.threads)
     rows = measure(given.data, given.threads, given.rounds)
     if given.json:
@@ -112,7 +114,3 @@ def _windows(task) -> tuple[torch.Tensor, torch.Tensor]:  # type: ignore[no-unty
     batches = [b for _, b in zip(range(N_WINDOWS // BATCH), task.batches(generator), strict=False)]
     signals, targets = (torch.cat([b[i] for b in batches]) for i in (0, 1))
     return signals, targets[:, 0] / task.module.target_std
-
-
-if __name__ == "__main__":
-    main()

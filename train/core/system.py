@@ -24,7 +24,8 @@ class Task(ABC):
 
     `objective` holds `module` and turns a batch into the loss, a scalar in normalised units, or into a dict: "loss" and
     other scalars that are only logged. The loss is a mean over the batch, whose tensors have one row a sample: several
-    processes take their shares of the rows. `n_windows` counts the different samples or windows to draw from.
+    processes take their shares of the rows. A loss that needs no gradient says that the objective has put its gradient
+    in place already (one process, one batch a step). `n_windows` counts the different samples or windows to draw from.
     """
 
     config_type: ClassVar[type[RunConfig]]
