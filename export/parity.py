@@ -6,8 +6,9 @@ The first term is what float32 leaves of a small recurrent net; the second is th
 linear path, whose terms cancel, so that its error is not in proportion to its answer. See docs/model-folder.md.
 
 A rollout's answers are made from its own answers, so what one step loses grows as the modelled system makes it grow:
-its tolerance is (1 + growth) times the above, growth being by how much a change of the newest state, all of it by
-1e-6 scale, changes any answer. Where that is more than 100, float32 tells nothing of the last answers: an error.
+its tolerance is (1 + growth) times the above, growth being by how many 1e-6 scale a change of the newest state changes
+any answer, each of its numbers by 1e-6 of its own largest: what float32 may lose of it. Where that is more than 100,
+float32 tells nothing of the last answers: an error.
 """
 
 from __future__ import annotations
@@ -59,24 +60,25 @@ def truth(reference: Servable, held_out: NDArray[np.float32], spec: Spec) -> Tru
     tolerance = min(max(FLOOR * scale, rounding), CEILING * scale)
     if spec.kind is Kind.ROLLOUT:
         x, actions = parts[0]
-        grown = growth(reference, x, actions, FLOOR * scale)
+        own = x[..., : spec.n_outputs].abs().amax((0, 1))
+        grown = growth(reference, x, actions, FLOOR * own) / (FLOOR * scale)
         if not grown <= MAX_GROWTH:
             raise ValueError(
-                f"over {spec.horizon} steps a change of the state grows {grown:.0f} times, more than "
+                f"over {spec.horizon} steps what float32 loses of a state grows {grown:.0f} times, more than "
                 f"{MAX_GROWTH:.0f}: the last answers mean nothing in float32, export a shorter horizon"
             )
         tolerance *= 1 + grown
     return Truth(y, scale, _three_digits(tolerance))
 
 
-def growth(reference: Servable, x: Tensor, actions: Tensor, change: float) -> float:
-    """Return the largest change of any answer to windows whose newest state changed by `change`, over `change`."""
+def growth(reference: Servable, x: Tensor, actions: Tensor, change: Tensor) -> float:
+    """Return the largest change of any answer to windows whose newest state (n_states,) changed by `change`."""
     n_states = x.shape[2] - actions.shape[2]
     signs = torch.randint(0, 2, (len(x), n_states), generator=torch.Generator().manual_seed(0)) * 2 - 1
     other = x.clone()
     other[:, -1, :n_states] += change * signs
     with torch.no_grad():
-        return float((reference(other, actions) - reference(x, actions)).abs().max()) / change
+        return float((reference(other, actions) - reference(x, actions)).abs().max())
 
 
 def max_error(answer: Answer, held_out: NDArray[np.float32], expected: NDArray[np.float64]) -> float:

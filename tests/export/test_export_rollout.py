@@ -17,7 +17,7 @@ from torch import Tensor
 from learn_rt.export import export
 from learn_rt.export.bake import in_float64
 from learn_rt.export.golden import read_golden
-from learn_rt.export.parity import MAX_GROWTH, growth, truth
+from learn_rt.export.parity import growth, truth
 from learn_rt.spec import Spec
 
 SPEC = cart_spec()
@@ -78,18 +78,29 @@ class Doubling(Cart):
         return (x[:, :N_STATES] * self.factor, *states)
 
 
+class Folding(Doubling):
+    """Answers that stay within one, whatever the factor, and tell a change of the state by its powers."""
+
+    def forward(self, x: Tensor, actions: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x, actions).sin()
+
+    def step(self, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        return ((x[:, :N_STATES] * self.factor).sin(), *states)
+
+
 @pytest.mark.parametrize("factor", [1.0, 2.0])
-def test_the_tolerance_grows_as_a_change_of_the_state_does(factor: float) -> None:
+def test_the_tolerance_grows_as_what_float32_loses_of_a_state_does(factor: float) -> None:
     found = truth(in_float64(Doubling(factor)), ROWS, SPEC)
-    assert found.tolerance == pytest.approx(1e-6 * found.scale * (1 + factor**SPEC.horizon), rel=0.01)
+    lost = 1e-6 * float(np.abs(ROWS[:, :6, :N_STATES]).max())
+    assert found.tolerance == pytest.approx(1e-6 * found.scale + lost * factor**SPEC.horizon, rel=0.01)
 
 
 def test_a_horizon_that_float32_cannot_follow_is_refused(tmp_path: Path) -> None:
     x, actions = torch.from_numpy(ROWS[:, :6]).double(), torch.from_numpy(ROWS[:, 5:, N_STATES:]).double()
-    assert growth(in_float64(Doubling(4.0)), x, actions, 1e-6) == pytest.approx(4.0**4, rel=1e-3)
-    assert MAX_GROWTH < 4.0**4
-    with pytest.raises(ValueError, match="grows 256 times"):
-        export(Doubling(4.0), SPEC, ROWS, tmp_path)
+    change = torch.full((N_STATES,), 1e-6, dtype=torch.float64)
+    assert growth(in_float64(Doubling(4.0)), x, actions, change) == pytest.approx(1e-6 * 4.0**4, rel=1e-3)
+    with pytest.raises(ValueError, match=r"what float32 loses of a state grows [0-9]+ times, more than 100"):
+        export(Folding(9.0), SPEC, ROWS, tmp_path)
     assert not list(tmp_path.glob("*/[0-9]*"))
 
 

@@ -20,12 +20,14 @@ def print_accuracy(accuracy: Mapping[str, Any], title: str) -> None:
     table = Table(title=title, title_justify="left")
     table.add_column("output", no_wrap=True)
     for key in keys:
-        table.add_column(_heading(key), justify="right")
+        table.add_column(_heading(key), justify="right", no_wrap=True)
     for name, row in rows.items():
         unit = row.get("unit")
         label = f"{name} [{unit}]" if isinstance(unit, str) and unit != "1" and f"[{unit}]" not in name else name
         table.add_row(escape(label), *(f"{row[key]:.5g}" if _is_number(row.get(key)) else "" for key in keys))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.width = max(console.width, console.measure(table, options=console.options.update_width(1000)).maximum)
+    console.print(table)  # a wide one wraps in a narrow terminal, but no figure is cut
 
 
 def _is_number(value: Any) -> bool:
