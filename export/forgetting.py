@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from learn_rt.export.bake import zero_states
+from learn_rt.layout import pieces
 from learn_rt.spec import Spec
 from learn_rt.train.core.servable import Servable
 
@@ -40,11 +41,14 @@ def _histories(x: Tensor, spec: Spec) -> Iterator[Tensor]:
     yield x.roll(1, 0)
     yield x.roll(len(x) // 2, 0).flip(1)
     for end in range(2):
-        sample = [
-            (s.range_trained[end] - s.offset) / s.scale if s.range_trained else float("nan")
+        ends = [
+            [
+                (s.range_trained[end] - offset) / scale if s.range_trained else float("nan")
+                for scale, offset in zip(s.scales, s.offsets, strict=True)
+            ]
             for s in spec.inputs
-            for _ in range(s.size * s.history)
         ]
+        sample = [value for p in pieces(spec.inputs) for value in ends[p.signal]]
         extreme = (x.amax((0, 1)) if end else x.amin((0, 1))).where(torch.tensor(sample).isnan(), torch.tensor(sample))
         yield extreme.double().expand_as(x)
 

@@ -39,7 +39,9 @@ def _read(kind: Any, value: Any, path: str) -> Any:
     if origin in (types.UnionType, typing.Union):
         if value is None and type(None) in arguments:
             return None
-        return _read(next(a for a in arguments if a is not type(None)), value, path)
+        kinds = [a for a in arguments if a is not type(None)]
+        lists = [a for a in kinds if typing.get_origin(a) is tuple]  # such as float | tuple[float, ...]
+        return _read(lists[0] if lists and isinstance(value, list) else kinds[0], value, path)
     if origin is tuple:
         if not isinstance(value, list):
             raise ValueError(f"expected an array at {path}, got {_kind(value)}")

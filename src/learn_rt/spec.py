@@ -30,7 +30,11 @@ class Kind(StrEnum):
 
 
 class Major(StrEnum):
-    """Which index runs slowest when a signal with history is laid out flat."""
+    """Which index runs slowest when signals with history are laid out flat.
+
+    `term`: the signal's whole history, then the next signal. `time`: all neighbours of one history, major and order,
+    tick by tick. See `learn_rt.layout`.
+    """
 
     TERM = "term"
     TIME = "time"
@@ -72,9 +76,11 @@ class Envelope:
 class Signal:
     """One named input or output of a model.
 
-    `shape` is () for a scalar. `range_valid` is physical: a sample outside is refused. `range_trained` is what training
-    saw: a sample outside is flagged. `scale` and `offset` turn the value on the wire into `unit`: value * scale +
-    offset. `feedback_of` names the output that comes back as this input. `envelope` and `nominal` belong to outputs.
+    `shape` is () for a scalar. `elements` names its elements (joints), in order. `range_valid` is physical: a sample
+    outside is refused. `range_trained` is what training saw: a sample outside is flagged. `scale` and `offset`, one
+    number or one an element, turn the value on the wire, which is the graph's, into `unit`: value * scale + offset.
+    `history` values of it, the newest among them, are laid out by `major` and `order`. `feedback_of` names the output
+    whose last value comes back as this input. `envelope` and `nominal` belong to outputs, and hold on the wire.
     """
 
     name: str
@@ -85,11 +91,12 @@ class Signal:
     history: int = 1
     major: Major = Major.TIME
     order: Order = Order.OLDEST
-    scale: float = 1.0
-    offset: float = 0.0
+    scale: float | tuple[float, ...] = 1.0
+    offset: float | tuple[float, ...] = 0.0
     feedback_of: str | None = None
     nominal: float = 0.0
     envelope: Envelope | None = None
+    elements: tuple[str, ...] = field(default=(), metadata={"sparse": True})  # left out of the JSON when empty
 
     def __post_init__(self) -> None:
         if not self.name or len(self.name) > 128 or not self.name.isprintable():
@@ -102,10 +109,17 @@ class Signal:
             bounds = getattr(self, name)
             if bounds is not None and not (bounds[0] < bounds[1] and all(map(math.isfinite, bounds))):
                 raise ValueError(f"{self.name}.{name} must be finite and increasing, got {bounds}")
-        if not (math.isfinite(self.scale) and self.scale != 0 and math.isfinite(self.offset)):
+        for name in ("scale", "offset"):
+            numbers = getattr(self, name)
+            if isinstance(numbers, tuple) and len(numbers) != self.size:
+                raise ValueError(f"{self.name}.{name} must be one number or {self.size}, got {len(numbers)}")
+        if not all(math.isfinite(s) and s != 0 for s in self.scales) or not all(map(math.isfinite, self.offsets)):
             raise ValueError(
                 f"{self.name}.scale must be finite and not 0, and offset finite, got {self.scale}, {self.offset}"
             )
+        distinct = len(set(self.elements)) == len(self.elements) and all(self.elements)
+        if self.elements and (len(self.elements) != self.size or not distinct):
+            raise ValueError(f"{self.name}.elements must be {self.size} distinct names, got {list(self.elements)}")
         if not math.isfinite(self.nominal) or (self.envelope and abs(self.nominal) > self.envelope.value):
             raise ValueError(f"{self.name}.nominal must be finite and inside the envelope, got {self.nominal}")
 
@@ -113,6 +127,16 @@ class Signal:
     def size(self) -> int:
         """Number of elements."""
         return math.prod(self.shape)
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        """`scale` of each element."""
+        return self.scale if isinstance(self.scale, tuple) else (self.scale,) * self.size
+
+    @property
+    def offsets(self) -> tuple[float, ...]:
+        """`offset` of each element."""
+        return self.offset if isinstance(self.offset, tuple) else (self.offset,) * self.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,19 +205,26 @@ class Spec:
             names = [s.name for s in signals]
             if not 1 <= len(names) <= MAX_SIGNALS or len(set(names)) != len(names):
                 raise ValueError(f"{side} must be 1 to {MAX_SIGNALS} signals of distinct names, got {names}")
-        if not 1 <= self.window <= MAX_WINDOW or not 0 <= self.preview < self.window:
+        # What a stateful model remembers is not bounded by a window, nor is how far its answer lies back.
+        reach = MAX_WINDOW if self.kind is Kind.STATEFUL else self.window
+        if not 1 <= self.window <= MAX_WINDOW or not 0 <= self.preview < reach:
             raise ValueError(
-                f"window must be 1 to {MAX_WINDOW} and preview at least 0 and below it, "
-                f"got {self.window}, {self.preview}"
+                f"window must be 1 to {MAX_WINDOW} and preview at least 0 and below it (a stateful model: below "
+                f"{MAX_WINDOW}), got {self.window}, {self.preview}"
             )
         if (self.kind is Kind.WINDOW) != (self.window > 1) and self.kind is not Kind.ROLLOUT:
             raise ValueError(f"a {self.kind} model cannot have a window of {self.window}")
         if (self.kind is Kind.ROLLOUT) != (self.horizon > 0):
             raise ValueError(f"a {self.kind} model cannot have a horizon of {self.horizon}")
-        outputs = {s.name for s in self.outputs}
+        outputs = {s.name: s for s in self.outputs}
         for s in self.inputs:
-            if s.feedback_of is not None and s.feedback_of not in outputs:
+            if s.feedback_of is None:
+                continue
+            if s.feedback_of not in outputs:
                 raise ValueError(f"input {s.name}: feedback_of names no output: {s.feedback_of!r}")
+            fed = outputs[s.feedback_of]
+            if fed.size != s.size or (s.elements and fed.elements and s.elements != fed.elements):
+                raise ValueError(f"input {s.name} must have the elements of {fed.name}, whose feedback it is")
         for s in self.outputs:
             if s.envelope and s.envelope.second * self.dt_s * self.dt_s < 4 * _float32_spacing(s.envelope.value):
                 raise ValueError(
@@ -246,7 +277,9 @@ class Spec:
         def agreed(s: Signal) -> dict[str, Any]:
             row: dict[str, Any] = {"name": s.name, "unit": s.unit, "shape": list(s.shape)}
             row |= {"history": s.history, "major": s.major.value, "order": s.order.value}
-            return row | {"scale": float(s.scale), "offset": float(s.offset), "feedback_of": s.feedback_of}
+            row |= {"scale": _agreed_numbers(s.scales), "offset": _agreed_numbers(s.offsets)}
+            row |= {"feedback_of": s.feedback_of}
+            return row | ({"elements": list(s.elements)} if s.elements else {})
 
         return {
             "kind": self.kind.value,
@@ -295,9 +328,15 @@ def _float32_spacing(value: float) -> float:
     return math.ldexp(1.0, max(math.frexp(value)[1], -125) - 24)
 
 
+def _agreed_numbers(values: tuple[float, ...]) -> float | list[float]:
+    """Return one number where all are the same: two ways to write one contract have one hash."""
+    return float(values[0]) if len(set(values)) == 1 else [float(v) for v in values]
+
+
 def _plain(value: Any) -> Any:
     if hasattr(value, "__dataclass_fields__"):
-        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+        kept = (f for f in value.__dataclass_fields__.values() if getattr(value, f.name) or not f.metadata.get("sparse"))
+        return {f.name: _plain(getattr(value, f.name)) for f in kept}
     if isinstance(value, tuple | list):
         return [_plain(v) for v in value]
     if isinstance(value, dict):
