@@ -38,40 +38,57 @@ const std::vector<float>& NodeContext::floats(std::size_t i) const {
   return tensor->floats;
 }
 
-const OnnxAttribute* NodeContext::find(const std::string& attribute) {
+const OnnxAttribute* NodeContext::find(const std::string& attribute, OnnxAttribute::Kind kind) {
   asked_.insert(attribute);
   const auto found = node_.attributes.find(attribute);
-  return found == node_.attributes.end() ? nullptr : &found->second;
+  if (found == node_.attributes.end()) return nullptr;
+  if (found->second.kind != kind) {
+    throw std::runtime_error("attribute " + attribute + " is of kind " + std::to_string(found->second.kind) +
+                             ", expected kind " + std::to_string(kind));
+  }
+  return &found->second;
 }
 
 std::int64_t NodeContext::integer(const std::string& attribute, std::int64_t otherwise) {
-  const OnnxAttribute* found = find(attribute);
+  const OnnxAttribute* found = find(attribute, OnnxAttribute::kInt);
   return found == nullptr ? otherwise : found->i;
 }
 
 float NodeContext::number(const std::string& attribute, float otherwise) {
-  const OnnxAttribute* found = find(attribute);
+  const OnnxAttribute* found = find(attribute, OnnxAttribute::kFloat);
   return found == nullptr ? otherwise : found->f;
 }
 
 std::string NodeContext::text(const std::string& attribute, const std::string& otherwise) {
-  const OnnxAttribute* found = find(attribute);
+  const OnnxAttribute* found = find(attribute, OnnxAttribute::kText);
   return found == nullptr ? otherwise : found->s;
 }
 
 std::optional<std::vector<std::int64_t>> NodeContext::integer_list(const std::string& attribute) {
-  const OnnxAttribute* found = find(attribute);
+  const OnnxAttribute* found = find(attribute, OnnxAttribute::kInts);
   return found == nullptr ? std::nullopt : std::optional(found->ints);
 }
 
+std::optional<std::vector<float>> NodeContext::number_list(const std::string& attribute) {
+  const OnnxAttribute* found = find(attribute, OnnxAttribute::kFloats);
+  return found == nullptr ? std::nullopt : std::optional(found->floats);
+}
+
+std::optional<std::vector<std::string>> NodeContext::text_list(const std::string& attribute) {
+  const OnnxAttribute* found = find(attribute, OnnxAttribute::kTexts);
+  return found == nullptr ? std::nullopt : std::optional(found->strings);
+}
+
 const Tensor* NodeContext::tensor(const std::string& attribute) {
-  const OnnxAttribute* found = find(attribute);
+  const OnnxAttribute* found = find(attribute, OnnxAttribute::kTensor);
   return found == nullptr ? nullptr : &found->tensor;
 }
 
 void NodeContext::require(const std::string& attribute, std::int64_t value) {
   const std::int64_t given = integer(attribute, value);
-  if (given != value) throw std::runtime_error(attribute + " = " + std::to_string(given) + " is not supported");
+  if (given != value) {
+    throw std::runtime_error("attribute " + attribute + " = " + std::to_string(given) + " is not supported");
+  }
 }
 
 std::optional<std::vector<std::int64_t>> NodeContext::axes(std::size_t input_index, std::int64_t since_opset) {
@@ -95,19 +112,56 @@ std::size_t normal_axis(std::int64_t axis, std::size_t rank) {
 
 namespace {
 
+const Operators* const* families() {
+  static const Operators* const all[] = {&activation_operators(),
+                                         &constant_operators(),
+                                         &logic_operators(),
+                                         &math_operators(),
+                                         &move_operators(),
+                                         &pad_operators(),
+                                         &normalization_operators(),
+                                         &product_operators(),
+                                         &recurrent_operators(),
+                                         &reduce_operators(),
+                                         &shape_operators(),
+                                         &spatial_operators(),
+                                         nullptr};
+  return all;
+}
+
+// Null when the engine lacks it.
 Lowering find_operator(const OnnxNode& node) {
-  if (node.domain.empty() || node.domain == "ai.onnx") {
-    for (const auto* family : {&shape_operators(), &math_operators(), &recurrent_operators(), &activation_operators(),
-                               &logic_operators(), &normalization_operators(), &spatial_operators()}) {
-      const auto found = family->find(node.op);
-      if (found != family->end()) return found->second;
-    }
+  if (!node.domain.empty() && node.domain != "ai.onnx") return nullptr;
+  for (const Operators* const* family = families(); *family != nullptr; ++family) {
+    const auto found = (*family)->find(node.op);
+    if (found != (*family)->end()) return found->second;
   }
-  const std::string name = node.domain.empty() ? node.op : node.domain + "." + node.op;
-  throw std::runtime_error("the native engine lacks the operator " + name);
+  return nullptr;
+}
+
+// All that the engine lacks is said at once, each operator with the first of its nodes.
+void check_operators(const OnnxGraph& graph) {
+  constexpr std::size_t kMost = 8;
+  std::set<std::string> lacking;
+  std::string said;
+  for (const OnnxNode& node : graph.nodes) {
+    if (find_operator(node) != nullptr) continue;
+    const std::string name = node.domain.empty() ? node.op : node.domain + "." + node.op;
+    if (!lacking.insert(name).second || lacking.size() > kMost) continue;
+    said += (said.empty() ? "" : ", ") + name + " (node \"" + node.name + "\")";
+  }
+  if (lacking.empty()) return;
+  if (lacking.size() > kMost) said += " and " + std::to_string(lacking.size() - kMost) + " more";
+  throw std::runtime_error("the native engine lacks the operator" + std::string(lacking.size() > 1 ? "s " : " ") +
+                           said);
 }
 
 void check_input(const OnnxInput& input, const Shape& shape) {
+  // Truths and whole numbers would be compared and divided as floats.
+  if (input.type != 0 && input.type != 1 && input.type != 11) {
+    throw std::runtime_error("graph input \"" + input.name + "\" has element type " + std::to_string(input.type) +
+                             ": expected float or double");
+  }
   bool fits = input.shape.empty() || input.shape.size() == shape.size();
   for (std::size_t i = 0; fits && i < input.shape.size(); ++i) {
     fits = input.shape[i] == -1 || input.shape[i] == shape[i];
@@ -120,8 +174,17 @@ void check_input(const OnnxInput& input, const Shape& shape) {
 
 }  // namespace
 
-Program lower(const OnnxGraph& graph, const std::map<std::string, Shape>& input_shapes) {
-  ProgramBuilder builder;
+std::vector<std::string> operator_names() {
+  std::set<std::string> names;
+  for (const Operators* const* family = families(); *family != nullptr; ++family) {
+    for (const auto& [name, lowering] : **family) names.insert(name);
+  }
+  return {names.begin(), names.end()};
+}
+
+Program lower(const OnnxGraph& graph, const std::map<std::string, Shape>& input_shapes, Limits limits) {
+  ProgramBuilder builder(limits);
+  check_operators(graph);
   std::map<std::string, ValueId> values;
   for (const OnnxInput& input : graph.inputs) {
     const auto shape = input_shapes.find(input.name);
@@ -133,10 +196,9 @@ Program lower(const OnnxGraph& graph, const std::map<std::string, Shape>& input_
   }
   for (const auto& [name, tensor] : graph.initializers) values.emplace(name, builder.constant(tensor));
   for (const OnnxNode& node : graph.nodes) {
-    const Lowering lowering = find_operator(node);
     NodeContext context(builder, node, graph.opset, values);
     try {
-      lowering(context);
+      find_operator(node)(context);
       context.finish();
     } catch (const std::runtime_error& error) {
       throw std::runtime_error(node.op + " \"" + node.name + "\": " + error.what());

@@ -39,6 +39,8 @@ class NodeContext {
   float number(const std::string& attribute, float otherwise);
   std::string text(const std::string& attribute, const std::string& otherwise);
   std::optional<std::vector<std::int64_t>> integer_list(const std::string& attribute);
+  std::optional<std::vector<float>> number_list(const std::string& attribute);
+  std::optional<std::vector<std::string>> text_list(const std::string& attribute);
   const Tensor* tensor(const std::string& attribute);
   // What the standard lets be chosen and we do one way only.
   void require(const std::string& attribute, std::int64_t value);
@@ -49,7 +51,7 @@ class NodeContext {
   void finish() const;
 
  private:
-  const OnnxAttribute* find(const std::string& attribute);
+  const OnnxAttribute* find(const std::string& attribute, OnnxAttribute::Kind kind);
 
   std::int64_t opset_;
   const OnnxNode& node_;
@@ -60,13 +62,22 @@ class NodeContext {
 using Lowering = void (*)(NodeContext&);
 
 // The operators of one family by name.
-const std::map<std::string, Lowering>& shape_operators();
-const std::map<std::string, Lowering>& math_operators();
-const std::map<std::string, Lowering>& activation_operators();
-const std::map<std::string, Lowering>& logic_operators();
-const std::map<std::string, Lowering>& normalization_operators();
-const std::map<std::string, Lowering>& spatial_operators();
-const std::map<std::string, Lowering>& recurrent_operators();
+using Operators = std::map<std::string, Lowering>;
+const Operators& activation_operators();
+const Operators& constant_operators();
+const Operators& logic_operators();
+const Operators& math_operators();
+const Operators& move_operators();
+const Operators& normalization_operators();
+const Operators& pad_operators();
+const Operators& product_operators();
+const Operators& recurrent_operators();
+const Operators& reduce_operators();
+const Operators& shape_operators();
+const Operators& spatial_operators();
+
+// The names of all operators, sorted.
+std::vector<std::string> operator_names();
 
 // x [inner, inputs] times a constant matrix. A few outputs are summed in double.
 ValueId dense(NodeContext& node, ValueId x, const Tensor& matrix, std::size_t inputs, std::size_t outputs,
@@ -75,19 +86,11 @@ ValueId dense(NodeContext& node, ValueId x, const Tensor& matrix, std::size_t in
 // A constant of one float.
 ValueId scalar(NodeContext& node, float value);
 
-// The axis brought to the end, and how to bring it back: [.., axis, ..] as [outer, n].
-struct Turned {
-  ValueId value;
-  std::size_t outer, n;
-};
-Turned axis_last(NodeContext& node, ValueId x, std::size_t axis);
-ValueId axis_back(NodeContext& node, ValueId turned, std::size_t axis, const Shape& shape);
-
 // An axis counted from the end or the beginning, as one counted from the beginning. Throws when it is not below `rank`.
 std::size_t normal_axis(std::int64_t axis, std::size_t rank);
 
-// Turns a graph into a program for inputs of these shapes (batch 1). Throws std::runtime_error: an operator that is
-// lacking, by name, or a node that makes no sense, by name.
-Program lower(const OnnxGraph& graph, const std::map<std::string, Shape>& input_shapes);
+// Turns a graph into a program for inputs of these shapes (batch 1). Throws std::runtime_error: the operators that are
+// lacking, or what is lacking of one, with the node's name and the attribute's.
+Program lower(const OnnxGraph& graph, const std::map<std::string, Shape>& input_shapes, Limits limits = {});
 
 }  // namespace learn_rt

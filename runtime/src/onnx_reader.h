@@ -10,6 +10,9 @@
 namespace learn_rt {
 
 struct OnnxAttribute {
+  // As the standard numbers them. Of a graph, sparse tensor or type nothing else is kept.
+  enum Kind { kNone, kFloat, kInt, kText, kTensor, kGraph, kFloats, kInts, kTexts };
+  std::int64_t kind = kNone;
   float f = 0;
   std::int64_t i = 0;
   std::string s;
@@ -27,7 +30,8 @@ struct OnnxNode {
 
 struct OnnxInput {
   std::string name;
-  Shape shape;  // -1: not fixed in the file
+  std::int64_t type = 0;  // of its elements, as the standard numbers them; 0: not said
+  Shape shape;            // -1: not fixed in the file
 };
 
 struct OnnxGraph {

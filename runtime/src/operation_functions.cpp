@@ -25,6 +25,20 @@ void RowsOperation::run(const Source* in, const Result* out, std::size_t first,
   }
 }
 
+void ArgMaxOperation::run(const Source* in, const Result* out, std::size_t first,
+                          std::size_t last) const LEARN_RT_REALTIME {
+  for (std::size_t r = first; r < last; ++r) {
+    const float* x = in->row(r);
+    for (std::size_t o = 0; o < outer_; ++o, x += n_) {
+      std::size_t best = 0;
+      for (std::size_t i = 1; i < n_ && x[best] == x[best]; ++i) {
+        if (x[i] > x[best] || x[i] != x[i] || (last_ && x[i] == x[best])) best = i;
+      }
+      out->row(r)[o] = static_cast<float>(best);
+    }
+  }
+}
+
 void AffineOperation::run(const Source* in, const Result* out, std::size_t first,
                           std::size_t last) const LEARN_RT_REALTIME {
   const auto affine = elementwise_kernels().affine;

@@ -41,6 +41,18 @@ class RowsOperation final : public Operation {
   std::size_t outer_, n_;
 };
 
+// [outer, n] -> [outer]: the place of the largest in each row, which a float holds exactly; the first NaN is the
+// largest.
+class ArgMaxOperation final : public Operation {
+ public:
+  ArgMaxOperation(std::size_t outer, std::size_t n, bool last) : outer_(outer), n_(n), last_(last) {}
+  void run(const Source* in, const Result* out, std::size_t first, std::size_t last) const LEARN_RT_REALTIME override;
+
+ private:
+  std::size_t outer_, n_;
+  bool last_;  // of equal ones, the last one
+};
+
 // [batch, channels, inner]: (x - mean) factor + offset, each given by channel.
 class AffineOperation final : public Operation {
  public:

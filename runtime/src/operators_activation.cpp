@@ -35,6 +35,13 @@ void gelu(NodeContext& node) {
   node.output(0, node.b.unary(approximate == "none" ? kGelu : kGeluTanh, node.input(0)));
 }
 
+// x sigmoid(alpha x)
+void swish(NodeContext& node) {
+  const float alpha = node.number("alpha", 1.0F);
+  const ValueId x = node.input(0), inner = alpha == 1.0F ? x : node.b.binary(kMul, x, scalar(node, alpha));
+  node.output(0, node.b.binary(kMul, x, node.b.unary(kSigmoid, inner)));
+}
+
 void hard_sigmoid(NodeContext& node) {
   const float alpha = node.number("alpha", 0.2F), beta = node.number("beta", 0.5F);
   node.output(0, node.b.unary(kHardSigmoid, node.input(0), alpha, beta));
@@ -77,8 +84,8 @@ void softsign(NodeContext& node) {
 
 }  // namespace
 
-const std::map<std::string, Lowering>& activation_operators() {
-  static const std::map<std::string, Lowering> operators{
+const Operators& activation_operators() {
+  static const Operators operators{
       {"Relu", unary<kRelu>},
       {"Abs", unary<kAbs>},
       {"Neg", unary<kNeg>},
@@ -101,6 +108,7 @@ const std::map<std::string, Lowering>& activation_operators() {
       {"Gelu", gelu},
       {"HardSigmoid", hard_sigmoid},
       {"HardSwish", hard_swish},
+      {"Swish", swish},
       {"Selu", selu},
       {"Celu", celu},
       {"PRelu", prelu},

@@ -8,21 +8,14 @@
 namespace learn_rt {
 namespace {
 
-bool whole(NodeContext& node, ValueId id) { return node.b.known(id) != nullptr && !node.b.known(id)->is_float; }
-
-// A constant truth as floats; what is computed stays.
-ValueId as_floats(NodeContext& node, ValueId id) {
-  if (!whole(node, id)) return id;
-  Tensor floats{node.b.known(id)->shape, true, {}, {}};
-  floats.floats.assign(node.b.known(id)->ints.begin(), node.b.known(id)->ints.end());
-  return node.b.constant(std::move(floats));
-}
+// Whole numbers that are known, and so compared as such.
+bool whole(NodeContext& node, ValueId id) { return node.b.known(id) != nullptr && node.b.whole(id); }
 
 // Two inputs, whole numbers only when both are.
 std::pair<ValueId, ValueId> both(NodeContext& node) {
   const ValueId a = node.input(0), b = node.input(1);
   if (whole(node, a) && whole(node, b)) return {a, b};
-  return {as_floats(node, a), as_floats(node, b)};
+  return {node.b.as_float(a), node.b.as_float(b)};
 }
 
 template <Binary kKind, bool kSwapped = false>
@@ -33,7 +26,7 @@ void compare(NodeContext& node) {
 
 ValueId inverted(NodeContext& node, ValueId x) {
   if (whole(node, x)) return node.b.binary(kEqual, x, node.b.integers({0}));
-  return node.b.binary(kEqual, x, scalar(node, 0.0F));
+  return node.b.binary(kEqual, node.b.as_float(x), scalar(node, 0.0F));
 }
 
 void invert(NodeContext& node) {
@@ -65,18 +58,18 @@ void where(NodeContext& node) {
   if (whole(node, node.input(0)) && whole(node, node.input(1)) && whole(node, node.input(2))) {
     return choose_whole(node, shape);
   }
-  if (whole(node, node.input(1)) || whole(node, node.input(2))) {
+  if (node.b.whole(node.input(1)) || node.b.whole(node.input(2))) {
     throw std::runtime_error("a choice between whole numbers that is computed is not supported");
   }
-  const ValueId c = node.b.broadcast(as_floats(node, node.input(0)), shape);
+  const ValueId c = node.b.broadcast(node.b.as_float(node.input(0)), shape);
   const ValueId a = node.b.broadcast(node.input(1), shape), b = node.b.broadcast(node.input(2), shape);
   node.output(0, node.b.emit(std::make_shared<SelectOperation>(count(shape)), {c, a, b}, shape));
 }
 
 }  // namespace
 
-const std::map<std::string, Lowering>& logic_operators() {
-  static const std::map<std::string, Lowering> operators{
+const Operators& logic_operators() {
+  static const Operators operators{
       {"Equal", compare<kEqual>},
       {"Greater", compare<kGreater>},
       {"GreaterOrEqual", compare<kGreaterOrEqual>},

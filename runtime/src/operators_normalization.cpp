@@ -3,7 +3,7 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "lowering.h"
+#include "moves.h"
 #include "operation_functions.h"
 
 namespace learn_rt {
@@ -21,7 +21,6 @@ std::size_t inner_of(const Shape& shape) {
 void batch_normalization(NodeContext& node) {
   const Shape shape = node.shape(0);
   node.require("training_mode", 0);
-  node.require("spatial", 1);
   node.number("momentum", 0.9F);
   const auto epsilon = static_cast<double>(node.number("epsilon", 1e-5F));
   for (std::size_t i = 1; i < node.n_outputs(); ++i) {
@@ -60,45 +59,52 @@ void instance_normalization(NodeContext& node) {
   node.output(0, node.b.emit(affine, {node.b.emit(unit, {node.input(0)}, shape)}, shape));
 }
 
+// The mean and 1 / sqrt(var + epsilon) of each row that a layer normalization gives beside its answer.
+void statistics(NodeContext& node, std::size_t outer, std::size_t n, std::size_t axis, float epsilon) {
+  ProgramBuilder& b = node.b;
+  const auto rows = static_cast<std::int64_t>(outer);
+  const Shape column{rows, 1};
+  const auto mean_of = [&](ValueId x) {
+    return b.emit(std::make_shared<ReduceOperation>(Reduction::kMean, outer, n), {x}, column);
+  };
+  const ValueId x = b.reshape(node.input(0), {rows, static_cast<std::int64_t>(n)}), mean = mean_of(x);
+  const ValueId away = b.binary(kSub, x, mean), variance = mean_of(b.binary(kMul, away, away));
+  const ValueId deviation = b.unary(kSqrt, b.binary(kAdd, variance, scalar(node, epsilon)));
+  Shape shape = node.shape(0);
+  for (std::size_t i = axis; i < shape.size(); ++i) shape[i] = 1;
+  node.output(1, b.reshape(mean, shape));
+  node.output(2, b.reshape(b.unary(kReciprocal, deviation), shape));
+}
+
 void layer_normalization(NodeContext& node) {
   const Shape shape = node.shape(0);
   node.require("stash_type", 1);
   const std::size_t axis = normal_axis(node.integer("axis", -1), shape.size());
   const float epsilon = node.number("epsilon", 1e-5F);
-  if (node.has_output(1) || node.has_output(2)) throw std::runtime_error("only the first output is supported");
-  std::size_t n = 1;
-  for (std::size_t i = axis; i < shape.size(); ++i) n *= static_cast<std::size_t>(shape[i]);
+  const std::size_t n = span_of(shape, axis, shape.size());
   std::vector<float> scale = node.floats(1), bias = node.has_input(2) ? node.floats(2) : std::vector<float>();
   if (n == 0 || scale.size() != n || (!bias.empty() && bias.size() != n)) {
     throw std::runtime_error("scale and bias must cover the normalized axes");
   }
   const std::size_t outer = node.b.size(node.input(0)) / n;
+  if (node.has_output(1) || node.has_output(2)) statistics(node, outer, n, axis, epsilon);
   node.output(0, node.b.emit(std::make_shared<LayerNormOperation>(std::move(scale), std::move(bias), epsilon, outer),
                              {node.input(0)}, shape));
 }
 
 void softmax(NodeContext& node, RowsOperation::Kernel kernel) {
   const Shape shape = node.shape(0);
-  const bool old = node.opset() < 13;  // then: all axes from `axis` on, as one
-  const std::size_t axis = normal_axis(node.integer("axis", old ? 1 : -1), shape.size());
-  Shape rows = shape;
-  if (old) {
-    std::int64_t n = 1;
-    for (std::size_t i = axis; i < shape.size(); ++i) n *= shape[i];
-    rows = {static_cast<std::int64_t>(node.b.size(node.input(0))) / n, n};
-  }
-  const std::size_t at = old ? 1 : axis;
-  const Turned turned = axis_last(node, node.b.reshape(node.input(0), rows), at);
+  const std::size_t axis = normal_axis(node.integer("axis", -1), shape.size());
+  const Turned turned = axis_last(node, node.input(0), axis);
   const auto operation = std::make_shared<RowsOperation>(kernel, turned.outer, turned.n);
   const Shape matrix{static_cast<std::int64_t>(turned.outer), static_cast<std::int64_t>(turned.n)};
-  const ValueId y = node.b.emit(operation, {turned.value}, matrix);
-  node.output(0, node.b.reshape(axis_back(node, y, at, rows), shape));
+  node.output(0, axis_back(node, node.b.emit(operation, {turned.value}, matrix), axis, shape));
 }
 
 }  // namespace
 
-const std::map<std::string, Lowering>& normalization_operators() {
-  static const std::map<std::string, Lowering> operators{
+const Operators& normalization_operators() {
+  static const Operators operators{
       {"BatchNormalization", batch_normalization},
       {"InstanceNormalization", instance_normalization},
       {"LayerNormalization", layer_normalization},

@@ -54,8 +54,8 @@ void lstm(NodeContext& node) {
 
 }  // namespace
 
-const std::map<std::string, Lowering>& recurrent_operators() {
-  static const std::map<std::string, Lowering> operators{{"LSTM", lstm}, {"GRU", lower_gru}};
+const Operators& recurrent_operators() {
+  static const Operators operators{{"LSTM", lstm}, {"GRU", lower_gru}};
   return operators;
 }
 

@@ -175,8 +175,8 @@ void global_pool(NodeContext& node) {
 
 }  // namespace
 
-const std::map<std::string, Lowering>& spatial_operators() {
-  static const std::map<std::string, Lowering> operators{
+const Operators& spatial_operators() {
+  static const Operators operators{
       {"Conv", conv},
       {"MaxPool", max_pool},
       {"AveragePool", average_pool},

@@ -13,11 +13,6 @@ ValueId find(const std::vector<Port>& ports, const std::string& name, const char
   throw std::runtime_error(std::string("the graph has no ") + what + " \"" + name + '"');
 }
 
-// A constant with whole numbers cannot meet float arithmetic.
-void require_float(const Value& value) {
-  if (value.constant && !value.constant->is_float) throw std::runtime_error("whole numbers where floats are expected");
-}
-
 std::int64_t apply(Binary kind, std::int64_t a, std::int64_t b) {
   constexpr std::int64_t kLimit = std::int64_t{1} << 40;
   if (kind == kMin) return std::min(a, b);
@@ -48,55 +43,20 @@ std::int64_t apply(Binary kind, std::int64_t a, std::int64_t b) {
 ValueId Program::input(const std::string& name) const { return find(inputs, name, "input"); }
 ValueId Program::output(const std::string& name) const { return find(outputs, name, "output"); }
 
-Shape broadcast_shape(const Shape& a, const Shape& b) {
-  Shape shape(std::max(a.size(), b.size()), 1);
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    const std::int64_t m = i < a.size() ? a[a.size() - 1 - i] : 1, n = i < b.size() ? b[b.size() - 1 - i] : 1;
-    if (m != n && m != 1 && n != 1) {
-      throw std::runtime_error("shapes " + to_string(a) + " and " + to_string(b) + " do not go together");
-    }
-    shape[shape.size() - 1 - i] = m == 1 ? n : m;
-  }
-  count(shape);
-  return shape;
-}
-
-std::vector<std::size_t> broadcast_map(const Shape& from, const Shape& shape) {
-  if (broadcast_shape(from, shape) != shape) {
-    throw std::runtime_error("shape " + to_string(from) + " does not spread to " + to_string(shape));
-  }
-  std::vector<std::size_t> map(count(shape));
-  std::vector<std::size_t> step(shape.size(), 0);  // 0 along an axis that is repeated
-  std::size_t size = 1;
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    const auto n = static_cast<std::size_t>(from[from.size() - 1 - i]);
-    if (n != 1) step[shape.size() - 1 - i] = size;
-    size *= n;
-  }
-  std::vector<std::size_t> at(shape.size(), 0);
-  std::size_t source = 0;
-  for (std::size_t& element : map) {
-    element = source;
-    for (std::size_t axis = shape.size(); axis-- > 0;) {
-      source += step[axis];
-      if (++at[axis] < static_cast<std::size_t>(shape[axis])) break;
-      source -= step[axis] * at[axis];
-      at[axis] = 0;
-    }
-  }
-  return map;
+void ProgramBuilder::require_float(ValueId id) const {
+  if (whole(id)) throw std::runtime_error("whole numbers where floats are expected");
 }
 
 void ProgramBuilder::hold(std::size_t elements) {
-  if (elements > 8 * kMaxElements - total_) throw std::runtime_error("the graph needs too much memory");
+  if (elements > limits_.elements - total_) throw std::runtime_error("the graph needs too much memory");
   total_ += elements;
 }
 
 void ProgramBuilder::multiply(std::size_t a, std::size_t b, std::size_t c) {
-  constexpr std::size_t kMost = std::size_t{1} << 32;  // a second of it: no model of a control loop
-  const std::size_t rest = kMost - products_;
+  const std::size_t rest = limits_.multiplications - products_;
   if (a != 0 && b != 0 && c != 0 && (a > rest || b > rest / a || c > rest / a / b)) {
-    throw std::runtime_error("the graph needs more than 2^32 multiplications");
+    throw std::runtime_error("the graph needs more than " + std::to_string(limits_.multiplications) +
+                             " multiplications");
   }
   products_ += a * b * c;
 }
@@ -118,7 +78,9 @@ ValueId ProgramBuilder::add_input(const std::string& name, const Shape& shape) {
 }
 
 void ProgramBuilder::add_output(const std::string& name, ValueId value) {
-  require_float(program_.values[value]);
+  if (whole(value)) {
+    throw std::runtime_error("the graph output \"" + name + "\" holds whole numbers: end it with a Cast to float");
+  }
   program_.outputs.push_back({name, value});
 }
 
@@ -149,25 +111,53 @@ ValueId ProgramBuilder::reshape(ValueId id, const Shape& shape) {
   return add_value(std::move(value));
 }
 
+ValueId ProgramBuilder::as_float(ValueId id) {
+  if (!whole(id)) return id;
+  Value value = program_.values[id];
+  if (value.constant) {
+    return constant({value.shape, true, {value.constant->ints.begin(), value.constant->ints.end()}, {}});
+  }
+  value.whole = false;
+  return add_value(std::move(value));
+}
+
+ValueId ProgramBuilder::as_whole(ValueId id) {
+  Value value = program_.values[id];
+  if (whole(id)) return id;
+  if (value.constant) throw std::runtime_error("floats where whole numbers are expected");
+  value.whole = true;
+  return add_value(std::move(value));
+}
+
+ValueId ProgramBuilder::gather_whole(const std::vector<ValueId>& inputs, const Shape& shape,
+                                     const std::vector<std::size_t>& from) {
+  bool all_known = true;
+  for (const ValueId id : inputs) {
+    if (!whole(id)) throw std::runtime_error("whole numbers joined with floats");
+    all_known = all_known && known(id) != nullptr;
+  }
+  if (!all_known) {
+    std::vector<ValueId> floats;
+    for (const ValueId id : inputs) floats.push_back(as_float(id));
+    return as_whole(gather(floats, shape, from));
+  }
+  std::vector<std::int64_t> joined;
+  for (const ValueId id : inputs) joined.insert(joined.end(), known(id)->ints.begin(), known(id)->ints.end());
+  Tensor tensor{shape, false, {}, {}};
+  for (const std::size_t element : from) {
+    if (element >= joined.size()) throw std::runtime_error("an index outside its tensor");
+    tensor.ints.push_back(joined[element]);
+  }
+  return constant(std::move(tensor));
+}
+
 ValueId ProgramBuilder::gather(const std::vector<ValueId>& inputs, const Shape& shape,
                                const std::vector<std::size_t>& from) {
   if (from.size() != count(shape)) throw std::runtime_error("a shape that does not fit its elements");
-  bool all_known = true, whole_numbers = false;
+  bool all_known = true;
   for (const ValueId id : inputs) {
-    const Tensor* tensor = known(id);
-    all_known = all_known && tensor != nullptr;
-    whole_numbers = whole_numbers || (tensor != nullptr && !tensor->is_float);
-  }
-  if (whole_numbers) {
-    if (!all_known) throw std::runtime_error("whole numbers joined with computed floats");
-    std::vector<std::int64_t> joined;
-    for (const ValueId id : inputs) {
-      if (known(id)->is_float) throw std::runtime_error("whole numbers joined with floats");
-      joined.insert(joined.end(), known(id)->ints.begin(), known(id)->ints.end());
-    }
-    Tensor tensor{shape, false, {}, {}};
-    for (const std::size_t element : from) tensor.ints.push_back(joined.at(element));
-    return constant(std::move(tensor));
+    if (whole(id)) return gather_whole(inputs, shape, from);
+    all_known = all_known && known(id) != nullptr;
   }
 
   std::vector<std::size_t> starts;  // of each input in the row of all
@@ -239,7 +229,7 @@ std::vector<ValueId> ProgramBuilder::emit(std::shared_ptr<const Operation> opera
                                           const std::vector<Shape>& shapes) {
   bool all_known = true;
   for (const ValueId id : in) {
-    require_float(program_.values[id]);
+    require_float(id);
     if (size(id) == 0) throw std::runtime_error("an empty tensor");
     all_known = all_known && known(id) != nullptr;
   }

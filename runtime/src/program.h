@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "broadcast.h"
 #include "operation.h"
 
 namespace learn_rt {
@@ -15,6 +16,7 @@ struct Value {
   std::size_t size = 0;
   std::shared_ptr<const Tensor> constant;
   std::size_t buffer = 0, offset = 0;
+  bool whole = false;  // computed whole numbers, held as floats; a constant says it itself
 };
 
 using ValueId = std::size_t;
@@ -41,9 +43,17 @@ struct Program {
   ValueId output(const std::string& name) const;
 };
 
+// What a graph may take, so that a small hostile file takes neither much memory nor much time.
+struct Limits {
+  std::size_t elements = 8 * kMaxElements;             // 512 MiB of floats
+  std::size_t multiplications = std::size_t{1} << 32;  // a second of it: no model of a control loop
+};
+
 // Makes a program. What depends on constants only is computed at once and leaves no instruction.
 class ProgramBuilder {
  public:
+  explicit ProgramBuilder(Limits limits = {}) : limits_(limits) {}
+
   ValueId add_input(const std::string& name, const Shape& shape);
   void add_output(const std::string& name, ValueId value);
 
@@ -54,9 +64,14 @@ class ProgramBuilder {
   std::size_t size(ValueId id) const { return program_.values[id].size; }
   // Null when it is computed.
   const Tensor* known(ValueId id) const { return program_.values[id].constant.get(); }
+  // Whole numbers or truths, which arithmetic does not take.
+  bool whole(ValueId id) const { return known(id) != nullptr ? !known(id)->is_float : program_.values[id].whole; }
+  // The same numbers as the other type; floats that become whole numbers must be computed and whole already.
+  ValueId as_float(ValueId id);
+  ValueId as_whole(ValueId id);
 
-  // Counts elements that an operation keeps to itself, such as weights, and what one run of it multiplies: a small file
-  // must take neither much memory nor much time. Called before either is spent. Throws std::runtime_error.
+  // Counts elements that an operation keeps to itself, such as weights, and what one run of it multiplies, before
+  // either is spent. Throws std::runtime_error beyond the limits.
   void hold(std::size_t elements);
   void multiply(std::size_t a, std::size_t b, std::size_t c);
 
@@ -77,16 +92,13 @@ class ProgramBuilder {
  private:
   ValueId add_value(Value value);
   ValueId integer_binary(Binary kind, const Tensor& a, const Tensor& b);
+  ValueId gather_whole(const std::vector<ValueId>& inputs, const Shape& shape, const std::vector<std::size_t>& from);
+  void require_float(ValueId id) const;
 
+  Limits limits_;
   Program program_;
   std::size_t total_ = 0;     // elements held so far
   std::size_t products_ = 0;  // multiplications of one run so far
 };
-
-// The shape that two shapes have in common. Throws std::runtime_error.
-Shape broadcast_shape(const Shape& a, const Shape& b);
-
-// Where each element of `shape` comes from in `from`, which is broadcast to it.
-std::vector<std::size_t> broadcast_map(const Shape& from, const Shape& shape);
 
 }  // namespace learn_rt

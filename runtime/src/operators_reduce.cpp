@@ -1,0 +1,115 @@
+// Sums, means, norms and extremes over axes.
+
+#include <optional>
+#include <stdexcept>
+
+#include "moves.h"
+#include "operation_functions.h"
+
+namespace learn_rt {
+namespace {
+
+// What a reduction reads, and the shape of what it gives.
+struct Reduced {
+  ValueId matrix;  // [outer, inner]: the reduced axes brought to the end
+  std::size_t outer, inner;
+  Shape result;
+};
+
+// No value when nothing is to be reduced.
+std::optional<Reduced> reduced_axes(NodeContext& node, std::int64_t since) {
+  const Shape shape = node.shape(0);
+  const auto axes = node.axes(1, since);
+  const bool keep = node.integer("keepdims", 1) != 0, empty_is_none = node.integer("noop_with_empty_axes", 0) != 0;
+  const bool all = !axes || axes->empty();
+  if (all && empty_is_none) return std::nullopt;
+  std::vector<bool> reduced(shape.size(), all);
+  if (!all) {
+    for (const std::int64_t axis : *axes) reduced[normal_axis(axis, shape.size())] = true;
+  }
+  Shape result;
+  std::vector<std::size_t> order;
+  std::size_t outer = 1, inner = 1;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (reduced[i]) {
+      inner *= static_cast<std::size_t>(shape[i]);
+      if (keep) result.push_back(1);
+    } else {
+      outer *= static_cast<std::size_t>(shape[i]);
+      order.push_back(i);
+      result.push_back(shape[i]);
+    }
+  }
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (reduced[i]) order.push_back(i);
+  }
+  const Shape matrix{static_cast<std::int64_t>(outer), static_cast<std::int64_t>(inner)};
+  return Reduced{node.b.reshape(permuted(node.b, node.input(0), order), matrix), outer, inner, result};
+}
+
+ValueId emit_reduction(NodeContext& node, Reduction kind, const Reduced& r, ValueId matrix) {
+  return node.b.emit(std::make_shared<ReduceOperation>(kind, r.outer, r.inner), {matrix}, r.result);
+}
+
+template <Reduction kKind>
+void reduce(NodeContext& node) {
+  const auto r = reduced_axes(node, kKind == Reduction::kSum ? 13 : 18);
+  node.output(0, r ? emit_reduction(node, kKind, *r, r->matrix) : node.input(0));
+}
+
+enum class Norm { kL1, kL2, kSquares, kLogSumExp };
+
+// A reduction of a function of the elements, and a function of the result.
+template <Norm kNorm>
+void reduce_norm(NodeContext& node) {
+  const auto r = reduced_axes(node, 18);
+  if (!r) throw std::runtime_error("noop_with_empty_axes = 1 is not supported");
+  if constexpr (kNorm == Norm::kLogSumExp) {
+    const auto n = static_cast<std::int64_t>(r->outer);
+    const auto column = [&](ValueId id) { return node.b.reshape(id, {n, 1}); };
+    const ValueId largest = emit_reduction(node, Reduction::kMax, *r, r->matrix);
+    const ValueId away = node.b.unary(kExp, node.b.binary(kSub, r->matrix, column(largest)));
+    const ValueId sum = emit_reduction(node, Reduction::kSum, *r, away);
+    return node.output(0, node.b.binary(kAdd, node.b.unary(kLog, sum), largest));
+  }
+  const ValueId x = r->matrix;
+  const ValueId terms = kNorm == Norm::kL1 ? node.b.unary(kAbs, x) : node.b.binary(kMul, x, x);
+  const ValueId sum = emit_reduction(node, Reduction::kSum, *r, terms);
+  node.output(0, kNorm == Norm::kL2 ? node.b.unary(kSqrt, sum) : sum);
+}
+
+void arg_max(NodeContext& node) {
+  const Shape shape = node.shape(0);
+  const std::size_t axis = normal_axis(node.integer("axis", 0), shape.size());
+  const bool keep = node.integer("keepdims", 1) != 0, last = node.integer("select_last_index", 0) != 0;
+  const Turned turned = axis_last(node, node.input(0), axis);
+  if (turned.outer == 0 || turned.n == 0) throw std::runtime_error("an empty tensor");
+  Shape result = shape;
+  result[axis] = 1;
+  if (!keep) result.erase(result.begin() + static_cast<std::ptrdiff_t>(axis));
+  const ValueId index =
+      node.b.emit(std::make_shared<ArgMaxOperation>(turned.outer, turned.n, last), {turned.value}, result);
+  if (const Tensor* known = node.b.known(index)) {
+    return node.output(0, node.b.constant({result, false, {}, {known->floats.begin(), known->floats.end()}}));
+  }
+  node.output(0, node.b.as_whole(index));
+}
+
+}  // namespace
+
+const Operators& reduce_operators() {
+  static const Operators operators{
+      {"ReduceSum", reduce<Reduction::kSum>},
+      {"ReduceMean", reduce<Reduction::kMean>},
+      {"ReduceMax", reduce<Reduction::kMax>},
+      {"ReduceMin", reduce<Reduction::kMin>},
+      {"ReduceL1", reduce_norm<Norm::kL1>},
+      {"ReduceL2", reduce_norm<Norm::kL2>},
+      {"ReduceSumSquare", reduce_norm<Norm::kSquares>},
+      {"ReduceLogSumExp", reduce_norm<Norm::kLogSumExp>},
+      {"ArgMax", arg_max},
+  };
+  return operators;
+}
+
+}  // namespace learn_rt
