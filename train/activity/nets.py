@@ -120,18 +120,22 @@ class Extractor(nn.Module):
         if length < 1:
             raise ValueError(f"a window of {window} is too short for two poolings by {config.pool_size}")
         (padding, self.more), self.pool_size = same(config.filter_size), config.pool_size
-        self.convs = nn.ModuleList(nn.Conv1d(i, n, config.filter_size, padding=padding) for i in (n_channels, n, n))
-        self.norms = nn.ModuleList(nn.BatchNorm1d(n) for _ in range(3))
+        # Two axes of which one is 1, since only those are known channels last, which takes a third less time on a CPU.
+        size = (1, config.filter_size)
+        self.convs = nn.ModuleList(nn.Conv2d(i, n, size, padding=(0, padding)) for i in (n_channels, n, n))
+        self.convs.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own, untyped
+        self.norms = nn.ModuleList(nn.BatchNorm2d(n) for _ in range(3))
         # Whole filters: as good here as single values, and a tenth of their random numbers.
-        self.dropout = nn.Dropout1d(config.drop_prob)
+        self.dropout = nn.Dropout2d(config.drop_prob)
         self.dense = nn.Linear(n * length, config.n_dense)
         self.drop_features = nn.Dropout(config.drop_features)
 
     def forward(self, x: Tensor) -> Tensor:
+        x = x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
         for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             x = self.dropout(norm(F.leaky_relu(conv(longer(x, self.more)))))
             if i < 2:
-                x = F.max_pool1d(x, self.pool_size)
+                x = F.max_pool2d(x, (1, self.pool_size))
         return self.drop_features(F.leaky_relu(self.dense(x.flatten(1))))
 
 
@@ -149,7 +153,7 @@ class Classifier(nn.Module):
 @contextmanager
 def unremembered(module: nn.Module) -> Iterator[None]:
     """Normalise by the batch without moving the running statistics: those are of real windows, which are served."""
-    norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm1d)]
+    norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
     kept = [m.momentum for m in norms]
     try:
         for norm in norms:
