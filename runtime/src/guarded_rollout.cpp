@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "denormals.h"
+
 namespace learn_rt {
 
 GuardedRollout::GuardedRollout(std::shared_ptr<const Model> model, std::unique_ptr<RolloutStream> stream,
@@ -33,6 +35,7 @@ void GuardedRollout::close(const float* action) LEARN_RT_REALTIME {
 }
 
 void GuardedRollout::begin(const float* rest) LEARN_RT_REALTIME {
+  const DenormalsAreZero guard;
   forget();
   if (rest == nullptr || (ranges_.judge(rest, 0, row_.size()) & kRefused) != 0) return;
   std::copy(rest, rest + n_states_, row_.begin());
@@ -40,6 +43,7 @@ void GuardedRollout::begin(const float* rest) LEARN_RT_REALTIME {
 }
 
 std::uint32_t GuardedRollout::observe(const float* state, const float* action) LEARN_RT_REALTIME {
+  const DenormalsAreZero guard;
   std::uint32_t judged = ranges_.judge(state, 0, n_states_);
   if (rows_ > 0) judged |= ranges_.judge(action, n_states_, n_actions_);
   if ((judged & kRefused) != 0) {
@@ -54,6 +58,7 @@ std::uint32_t GuardedRollout::observe(const float* state, const float* action) L
 
 std::uint32_t GuardedRollout::rollout(const float* actions, std::size_t candidates, std::size_t horizon, float* states,
                                       std::uint32_t* flags) LEARN_RT_REALTIME {
+  const DenormalsAreZero guard;
   if (candidates == 0 || horizon == 0 || candidates > limits_.candidates || horizon > limits_.horizon) return kRefused;
   const bool ready = rows_ == window_;
   if (ready) stream_->rollout(row_.data(), actions, candidates, horizon, states);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "denormals.h"
 #include "learn_rt/flags.h"
 
 namespace learn_rt {
@@ -31,6 +32,7 @@ void GuardedSession::forget() LEARN_RT_REALTIME {
 }
 
 void GuardedSession::begin(const float* rest) LEARN_RT_REALTIME {
+  const DenormalsAreZero guard;
   forget();
   for (std::size_t i = 0; i < nominal_.size(); ++i) limiters_[i].reset(nominal_[i]);
   if (rest == nullptr || (judge(rest) & kRefused) != 0) return;
@@ -47,6 +49,7 @@ void GuardedSession::begin(const float* rest) LEARN_RT_REALTIME {
 }
 
 std::uint32_t GuardedSession::step(const float* sample, float* answer) LEARN_RT_REALTIME {
+  const DenormalsAreZero guard;
   const std::uint32_t judged = judge(sample);
   if ((judged & kRefused) != 0) {
     forget();
@@ -61,6 +64,11 @@ std::uint32_t GuardedSession::step(const float* sample, float* answer) LEARN_RT_
     return answer_nominal(answer, kRefused);
   }
   return judged | limit(answer);
+}
+
+void GuardedSession::settle() LEARN_RT_REALTIME {
+  const DenormalsAreZero guard;
+  stream_->settle();
 }
 
 void GuardedSession::flush(float* answers, std::uint32_t* flags) LEARN_RT_REALTIME {

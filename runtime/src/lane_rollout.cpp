@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "candidates.h"
+#include "denormals.h"
 
 namespace learn_rt {
 
@@ -63,6 +64,7 @@ class LaneRollout::Team {
   }
 
   void work(std::size_t i) LEARN_RT_REALTIME {
+    const DenormalsAreZero guard;
     std::unique_lock<std::mutex> lock(mutex_);
     for (std::size_t seen = 0;;) {
       start_.wait(lock, [&] { return leaving_ || round_ != seen; });

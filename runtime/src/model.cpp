@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "backend.h"
+#include "denormals.h"
 #include "golden_check.h"
 #include "guarded_rollout.h"
 #include "guarded_session.h"
@@ -26,6 +27,7 @@ class LoadedModel final : public Model, public std::enable_shared_from_this<Load
 
   void infer(const float* windows, std::size_t batch, float* answers) const override {
     if (spec_.kind == Kind::kRollout) throw std::runtime_error("a rollout needs actions beside the windows");
+    const DenormalsAreZero guard;
     engine_->infer(windows, batch, answers);
   }
 
@@ -37,6 +39,7 @@ class LoadedModel final : public Model, public std::enable_shared_from_this<Load
 
   void infer_rollout(const float* windows, const float* actions, std::size_t batch, float* answers) const override {
     if (spec_.kind != Kind::kRollout) return Model::infer_rollout(windows, actions, batch, answers);
+    const DenormalsAreZero guard;
     engine_->infer_rollout(windows, actions, batch, answers);
   }
 
