@@ -79,9 +79,22 @@ def segments_of(
     for recording in recordings:
         pieces = on_grid(recording, inputs, outputs, dt_s, gap)
         if not pieces:
-            raise ValueError(f"{recording.name}: its signals are never there together: leave the file out")
+            raise ValueError(f"{recording.name}: {_apart(recording)}")
         found += pieces
     return found
+
+
+def _apart(recording: Recording) -> str:
+    """Return why no row holds all signals, and what to do."""
+    late = max(recording.signals, key=lambda name: recording.signals[name].t[0])
+    early = min(recording.signals, key=lambda name: recording.signals[name].t[-1])
+    begin, end = recording.signals[late].t[0], recording.signals[early].t[-1]
+    if begin > end:
+        return (
+            f"{late} begins {begin - end:.4g} s after {early} has ended: their times count from different moments; "
+            "bring them to one clock, or leave the file out"
+        )
+    return "its signals are never there together: leave the file out"
 
 
 def split_files(names: Sequence[str], seed: int, validation: Sequence[str], test: Sequence[str]) -> Split:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import zipfile
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from learn_rt.train.table.recording import TIME_NAMES, UNITS_S, Recording, Signal, seconds, sparse
+from learn_rt.train.table.recording import TIME_NAMES, UNITS_S, Recording, seconds, sparse
 
 Columns = dict[str, NDArray[np.generic]]
 MAX_FILE_BYTES = 8 << 30
@@ -45,8 +46,8 @@ def read(path: Path, wanted: Sequence[str], time: str = "", unit: str = "auto", 
     if path.stat().st_size > MAX_FILE_BYTES:
         raise ValueError(f"{path}: larger than {MAX_FILE_BYTES >> 30} GiB: cut it into several files")
     columns = _open(path)
-    signals: dict[str, Signal] = {}
-    timed = False
+    found: dict[str, tuple[str | None, NDArray[np.float64]]] = {}  # the name of its times, or None; values
+    clocks: dict[str, tuple[NDArray[np.float64], Fraction]] = {}
     for name in wanted:
         if name not in columns:
             known = ", ".join(sorted(columns)[:40])
@@ -61,11 +62,19 @@ def read(path: Path, wanted: Sequence[str], time: str = "", unit: str = "auto", 
         if times is None:
             if time not in ("", "none"):
                 raise ValueError(f"{path}: there is no time column {time!r} of {len(values)} samples for {name}")
-            signals[name] = sparse(np.arange(len(values), dtype=np.float64) * (dt_s or 1.0), numbers)
-            continue
-        timed = True
-        signals[name] = sparse(seconds(columns[times], times, unit, str(path)), numbers)
-    return Recording(path.name, signals, timed)
+        elif times not in clocks:
+            clocks[times] = seconds(columns[times], times, unit, str(path))
+        found[name] = times, numbers
+    start = min((first for _, first in clocks.values()), default=Fraction(0))
+    signals = {}
+    for name, (times, numbers) in found.items():
+        if times is None:
+            t = np.arange(len(numbers), dtype=np.float64) * (dt_s or 1.0)
+        else:  # signals that began at different times stay apart by that
+            since_first, first = clocks[times]
+            t = since_first + float(first - start)
+        signals[name] = sparse(t, numbers)
+    return Recording(path.name, signals, bool(clocks))
 
 
 def names(path: Path) -> list[str]:

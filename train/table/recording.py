@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +35,8 @@ class Recording:
     timed: bool  # whether the times come from the file; else they count samples
 
 
-def seconds(values: NDArray[np.generic], name: str, unit: str, where: str) -> Array:
-    """Return times in seconds from the first, and check that they rise.
+def seconds(values: NDArray[np.generic], name: str, unit: str, where: str) -> tuple[Array, Fraction]:
+    """Return times in seconds from the first, and the first [s]; they rise.
 
     Args: unit: s, ms, us, ns, or auto: by the column's name (`time_ms`), or epoch times by their size.
     Raises: ValueError: a time that is missing or does not rise (the message names the row).
@@ -44,6 +45,7 @@ def seconds(values: NDArray[np.generic], name: str, unit: str, where: str) -> Ar
         if np.isnat(values).any():
             raise ValueError(f"{where}: {name} is missing in row {int(np.argmax(np.isnat(values))) + 1}")
         t = (values - values[0]) / np.timedelta64(1, "ns") * 1e-9
+        first = Fraction(int(values[0].astype("datetime64[ns]").astype(np.int64)), 10**9)
     else:
         if values.dtype.kind not in "fiu":
             raise ValueError(f"{where}: {name} must hold times, it holds text in some row")
@@ -53,7 +55,9 @@ def seconds(values: NDArray[np.generic], name: str, unit: str, where: str) -> Ar
             raise ValueError(f"{where}: {name} is missing in row {row}: a sample without a time cannot be placed")
         # The first is taken off before scaling: epoch times in nanoseconds leave a double few digits.
         since = values.astype(np.int64) - int(values[0]) if values.dtype.kind in "iu" else raw - raw[0]
-        t = since * UNITS_S[_unit_of(name, raw) if unit == "auto" else unit]
+        factor = UNITS_S[_unit_of(name, raw) if unit == "auto" else unit]
+        t = since * factor
+        first = Fraction(values[0].item()) / round(1 / factor)
     steps = np.diff(t)
     if len(steps) and not (steps > 0).all():
         row = int(np.argmax(~(steps > 0))) + 2
@@ -61,7 +65,7 @@ def seconds(values: NDArray[np.generic], name: str, unit: str, where: str) -> Ar
             f"{where}: {name} does not rise in row {row} ({values[row - 2]} then {values[row - 1]}): sort the rows, "
             "remove doubles, or split the file where the clock was set back"
         )
-    return np.asarray(t, dtype=np.float64)
+    return np.asarray(t, dtype=np.float64), first
 
 
 def _unit_of(name: str, raw: Array) -> str:
@@ -74,11 +78,18 @@ def _unit_of(name: str, raw: Array) -> str:
 
 
 def sparse(t: Array, v: Array) -> Signal:
-    """Return a column's signal; one that has a value only in every k-th row is a slower signal, not a broken one."""
+    """Return a column's signal; a slower one, with a value only in some of the rows, is not a broken one.
+
+    Rows without its value are others' (every k-th row is its own, or the file merges signals by their times) where
+    values stay as near in time as ever. A value that is missing leaves a gap of twice that.
+    """
     there = np.flatnonzero(np.isfinite(v))
-    if 2 < len(there) < 0.6 * len(v):
-        steps = np.diff(there)
-        usual = np.median(steps)
-        if usual >= 2 and np.mean(np.abs(steps - usual) <= max(1.0, 0.25 * usual)) > 0.9:
-            return Signal(t[there], v[there])
-    return Signal(t, v)
+    gone = np.flatnonzero(~np.isfinite(v))
+    if len(there) < 3 or not len(gone):
+        return Signal(t, v)
+    known = t[there]
+    after = np.searchsorted(there, gone)
+    inside = (after > 0) & (after < len(there))  # before the first value and after the last nothing is known
+    gaps = known[after[inside]] - known[after[inside] - 1]
+    others = np.mean(gaps < 1.5 * np.median(np.diff(known))) > 0.9 if inside.any() else False
+    return Signal(known, v[there]) if others else Signal(t, v)
