@@ -1,15 +1,18 @@
-"""What changes a window without changing what its wearer does: how the sensor is worn, pace and vigour."""
+"""What changes a window without changing what its wearer does: how the sensor is worn, and vigour."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from learn_rt.train.core.config import within
+
+SLOW_S = 1.0  # width of the mean that is taken for gravity: longer than a swing of an arm, shorter than a posture
 
 
 @dataclass
@@ -18,27 +21,45 @@ class AugmentConfig:
 
     shift: bool = True  # windows start anywhere within half a stride of their place
     rotation_deg: float = 25.0  # standard deviation of a rotation about any axis: nobody wears a watch alike
-    tempo: float = 0.0  # standard deviation of the logarithm of how fast time runs
-    scale: float = 0.15  # standard deviation of the logarithm of one factor
-    jitter: float = 0.0  # of white noise, in standard deviations of the channel
+    vigour: float = 0.25  # standard deviation of the logarithm of a factor on what is felt beside gravity
 
     def __post_init__(self) -> None:
         within("augment.rotation_deg", self.rotation_deg, 0, 180)
-        within("augment.tempo", self.tempo, 0, 1)
-        within("augment.scale", self.scale, 0, 2)
-        within("augment.jitter", self.jitter, 0, 10)
+        within("augment.vigour", self.vigour, 0, 2)
 
 
-def augmented(config: AugmentConfig, imu: Tensor, deviation: Tensor) -> Tensor:
-    """Return changed raw windows (batch, window, channels); channels come in threes, x, y and z of a sensor."""
-    if config.rotation_deg > 0:
-        turn = rotations(len(imu), math.radians(config.rotation_deg), imu)
-        imu = (imu.unflatten(2, (-1, 3)) @ turn[:, None]).flatten(2)
-    if config.scale > 0:
-        imu = imu * torch.exp(config.scale * torch.randn(len(imu), 1, 1, device=imu.device))
-    if config.jitter > 0:
-        imu = imu + config.jitter * deviation * torch.randn_like(imu)
-    return imu
+class Augmentation(nn.Module):
+    """Raw windows (batch, window, channels) as another wearer's; channels come in threes, x, y and z of a sensor."""
+
+    def __init__(self, config: AugmentConfig, rate_hz: float, window: int, heavy: Sequence[bool]) -> None:
+        """`heavy` says of each channel whether it feels gravity, as an acceleration does."""
+        super().__init__()
+        self.config = config
+        self.slow: Tensor
+        self.heavy: Tensor
+        self.register_buffer("slow", slow_part(window, SLOW_S * rate_hz), persistent=False)
+        self.register_buffer("heavy", torch.tensor(heavy, dtype=torch.float32), persistent=False)
+
+    def forward(self, imu: Tensor) -> Tensor:
+        if self.config.vigour > 0:
+            # Arms of other lengths, faster or slower, feel more or less; what gravity adds turns but does not grow.
+            held = (self.slow @ imu) * self.heavy
+            imu = held + (imu - held) * torch.exp(self.config.vigour * torch.randn(len(imu), 1, 1, device=imu.device))
+        if self.config.rotation_deg > 0:
+            turn = rotations(len(imu), math.radians(self.config.rotation_deg), imu)
+            imu = (imu.unflatten(2, (-1, 3)) @ turn[:, None]).flatten(2)
+        return imu
+
+
+def slow_part(window: int, width: float) -> Tensor:
+    """Return the matrix (window, window) of a mean over `width` samples, bell-shaped; beyond the ends the last one."""
+    ticks = torch.arange(window, dtype=torch.float64)
+    reach = math.ceil(width / 2)
+    made = torch.zeros(window, window, dtype=torch.float64)
+    for k in range(-reach, reach + 1):
+        weight = max(0.0, math.cos(math.pi * k / width)) ** 2 if abs(2 * k) < width else 0.0
+        made[ticks.long(), (ticks + k).clamp(0, window - 1).long()] += weight
+    return (made / made.sum(1, keepdim=True)).float()
 
 
 def rotations(n: int, spread_rad: float, like: Tensor) -> Tensor:

@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--people", type=int, metavar="N", help="utd: subjects (8); mmfit: workouts (10)")
     made.add_argument("--actions", type=int, metavar="N", help="utd: the first N actions (21)")
     made.add_argument("--repeats", type=int, metavar="N", help="utd: trials of each action (4)")
-    made.add_argument("--seconds", type=float, default=2.2, help="of one action (default: %(default)s)")
+    made.add_argument("--seconds", type=float, default=3.4, help="of one action (default: %(default)s)")
     return parser
 
 

@@ -11,13 +11,13 @@ from learn_rt.train.activity.synthetic import REST, SIM_HZ, Array, G, Person, mo
 
 MID_HIP_M = (0.0, 0.0, 1.0)
 NOISE_G, NOISE_DEG_S, NOISE_M = 0.02, 2.0, 0.003
-UTD_MARGIN_S = 0.6  # the sensor runs so long before and after the camera
+UTD_CAMERA_HZ = 19.0  # what is kept of nominally 30
 
 
 def write_utd(
-    folder: Path, seed: int, subjects: int = 8, actions: int = 21, trials: int = 4, seconds: float = 2.2
+    folder: Path, seed: int, subjects: int = 8, actions: int = 21, trials: int = 4, seconds: float = 3.4
 ) -> None:
-    """Write clips as UTD-MHAD's MATLAB files; `seconds` is what the camera sees of one."""
+    """Write clips as UTD-MHAD's MATLAB files, of `seconds` each."""
     from scipy.io import savemat
 
     for name in ("Inertial", "Skeleton"):
@@ -27,14 +27,13 @@ def write_utd(
         person = Person.drawn(rng)
         for action in range(1, actions + 1):
             for trial in range(1, trials + 1):
-                made = move(person, action - 1, seconds * rng.uniform(0.9, 1.2) + 2 * UTD_MARGIN_S, rng)
+                made = move(person, action - 1, seconds * rng.uniform(0.9, 1.2), rng)
                 name = f"a{action}_s{subject}_t{trial}"
                 imu = sampled(np.concatenate([made["acc"], made["gyro"]], 1), utd.RATE_HZ)
                 imu = imu + rng.normal(0.0, 1.0, imu.shape) * np.repeat([NOISE_G, NOISE_DEG_S], 3)
                 savemat(folder / "Inertial" / f"{name}_inertial.mat", {"d_iner": imu})
-                joints = sampled(made["joints"], utd.CAMERA_HZ)
-                margin = round(UTD_MARGIN_S * utd.CAMERA_HZ)
-                body = _body(joints[margin:-margin], 20, utd.MID_HIP, list(utd.WRIST.values()), rng)
+                joints = sampled(made["joints"], UTD_CAMERA_HZ)
+                body = _body(joints, 20, utd.MID_HIP, list(utd.WRIST.values()), rng)
                 savemat(folder / "Skeleton" / f"{name}_skeleton.mat", {"d_skel": body.transpose(1, 2, 0)})
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from learn_rt.jsonread import read_dataclass
 from learn_rt.spec import Spec
-from learn_rt.train.activity.augment import AugmentConfig, augmented
+from learn_rt.train.activity.augment import Augmentation
 from learn_rt.train.activity.config import GROUPS, ActivityConfig
 from learn_rt.train.activity.contract import recognizer_spec
 from learn_rt.train.activity.figures import all_figures, scores
@@ -32,7 +32,7 @@ N_HELD_OUT = 512
 class Objective(nn.Module):
     """The three-part loss of a batch of windows; the module learns from augmented ones."""
 
-    def __init__(self, module: Activity, scenario: ScenarioConfig, augment: AugmentConfig) -> None:
+    def __init__(self, module: Activity, scenario: ScenarioConfig, augment: Augmentation) -> None:
         super().__init__()
         self.module, self.scenario, self.augment = module, scenario, augment
 
@@ -80,7 +80,8 @@ class Objective(nn.Module):
         return parts, logits
 
     def _changed(self, imu: Tensor) -> Tensor:
-        return augmented(self.augment, imu, self.module.recognizer.std) if self.training else imu
+        changed: Tensor = self.augment(imu) if self.training else imu
+        return changed
 
 
 class ActivityTask(Task):
@@ -95,7 +96,10 @@ class ActivityTask(Task):
         spread = torch.linspace(0, len(train) - 1, min(len(train), 2048)).long()
         module.normalize(train.imu, train.take(spread)[1])
         self.module: Activity = module
-        self.objective: Objective = Objective(module, config.scenario, config.augment)
+        description = self._sides.description
+        heavy = [description.channels[i].sensor == "acc" for i in channels_of(description, config.sensors)]
+        augment = Augmentation(config.augment, description.rate_hz, config.net.window, heavy)
+        self.objective: Objective = Objective(module, config.scenario, augment)
         self.n_windows = len(train)
         sizes = ", ".join(f"{side} {n:,}" for side, n in self._sides.report()["windows"].items())
         say(f"windows: {sizes}; parameters: {count(module.recognizer):,} served, {count(module.simulator):,} beside")
@@ -119,19 +123,17 @@ class ActivityTask(Task):
         return -(-self.n_windows // self._config.loop.batch_size)
 
     def batches(self, generator: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
-        """Yield every window once, shuffled; moved by up to half a stride, at a pace of its own."""
+        """Yield every window once, shuffled; moved by up to half a stride."""
         train, device = self._sides.train, self._sides.train.imu.device
-        change = self._config.augment
-        half = round(self._config.stride_s * self._sides.description.rate_hz) // 2 if change.shift else 0
+        stride = round(self._config.stride_s * self._sides.description.rate_hz)
+        half = stride // 2 if self._config.augment.shift else 0
         order = torch.randperm(len(train), generator=generator)
         shift = torch.randint(-half, half + 1, (len(train),), generator=generator)
-        tempo = torch.exp(change.tempo * torch.randn(len(train), generator=generator)).clamp(0.5, 2.0)
         size = self._config.loop.batch_size
         for rows in torch.arange(len(train)).split(size):
             # BatchNorm cannot normalise by a single window.
             rows = rows.repeat(2) if len(rows) == 1 else rows
-            faster = tempo[rows].to(device) if change.tempo > 0 else None
-            yield train.take(order[rows].to(device), shift[rows].to(device), faster)
+            yield train.take(order[rows].to(device), shift[rows].to(device))
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:

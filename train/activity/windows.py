@@ -61,32 +61,16 @@ class Windows:
         for name in ("imu", "pose", "posed", "starts", "labels", "clips", "first", "last"):
             setattr(self, name, getattr(self, name).to(device))
 
-    def take(
-        self, which: Tensor, shift: Tensor | None = None, tempo: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def take(self, which: Tensor, shift: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return imu (n, length, channels), pose (n, length, 3 + 3 joints), posed (n, length) and labels (n,).
 
-        `shift` (n,) moves windows by samples, `tempo` (n,) float lets time run faster about their middle, both as far
-        as their stretch reaches. What lies between two samples is interpolated.
+        `shift` (n,) moves windows by samples, as far as their stretch reaches.
         """
         start = self.starts[which]
         if shift is not None:
             start = torch.minimum(torch.maximum(start + shift, self.first[which]), self.last[which])
-        ticks = torch.arange(self.length, device=start.device)
-        if tempo is None:
-            at = start[:, None] + ticks
-            return self.imu[at], self.pose[at], self.posed[at], self.labels[which]
-        first, end = self.first[which], self.last[which] + self.length - 1
-        span = torch.minimum((self.length - 1) * tempo, (end - first).to(tempo.dtype))
-        # From the stretch's first sample: a float32 cannot count all samples of a long recording.
-        begin = (start - first) + 0.5 * (self.length - 1 - span)
-        begin = torch.minimum(begin.clamp(min=0.0), (end - first) - span)
-        place = begin[:, None] + span[:, None] * (ticks / (self.length - 1))
-        low = torch.minimum(place.long(), (end - first - 1)[:, None])
-        part = (place - low)[:, :, None]
-        low = low + first[:, None]
-        imu, pose = (values[low] * (1.0 - part) + values[low + 1] * part for values in (self.imu, self.pose))
-        return imu, pose, torch.minimum(self.posed[low], self.posed[low + 1]), self.labels[which]
+        at = start[:, None] + torch.arange(self.length, device=start.device)
+        return self.imu[at], self.pose[at], self.posed[at], self.labels[which]
 
 
 def _labels(label: np.ndarray, starts: np.ndarray, length: int, purity: float, n_classes: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from learn_rt.train.activity.augment import AugmentConfig, augmented, rotations
+from learn_rt.train.activity.augment import Augmentation, AugmentConfig, rotations, slow_part
 from learn_rt.train.activity.figures import all_figures
 from learn_rt.train.activity.losses import ScenarioConfig, squared_error, three_parts, unlikeness
 from learn_rt.train.activity.model import Activity, NetConfig
@@ -98,7 +98,7 @@ def test_the_loss_is_its_formula() -> None:
 def test_the_objective_gives_the_formula_and_reaches_all_nets(nets: Activity) -> None:
     imu, pose, posed = torch.randn(8, 21, 3), torch.randn(8, 21, 9), torch.ones(8, 21)
     labels = torch.arange(8) % 5
-    objective = Objective(nets, ScenarioConfig(alpha=2.0), AugmentConfig()).eval()
+    objective = Objective(nets, ScenarioConfig(alpha=2.0), Augmentation(AugmentConfig(), 50.0, 21, [True] * 3)).eval()
     said = objective(imu, pose, posed, labels)
     r, s = nets.recognizer, nets.simulator
     made = s.simulate(pose)
@@ -132,12 +132,34 @@ def test_a_sensor_worn_otherwise_feels_as_much() -> None:
     angle = torch.arccos(((turn.diagonal(dim1=1, dim2=2).sum(1) - 1) / 2).clamp(-1, 1))
     assert math.degrees(angle.square().mean().sqrt()) == pytest.approx(15, rel=0.2)
     imu = torch.randn(5, 21, 6)
-    changed = augmented(AugmentConfig(rotation_deg=40, scale=0.0), imu, torch.ones(6))
+    changed = Augmentation(AugmentConfig(rotation_deg=40, vigour=0.0), 50.0, 21, [True] * 3 + [False] * 3)(imu)
     assert not torch.allclose(changed, imu)
     for sensor in (slice(0, 3), slice(3, 6)):
         assert torch.allclose(changed[..., sensor].norm(dim=2), imu[..., sensor].norm(dim=2), atol=1e-5)
     # Acceleration and rate are turned by the same rotation: angles between them stay.
     assert torch.allclose((changed[..., :3] * changed[..., 3:]).sum(2), (imu[..., :3] * imu[..., 3:]).sum(2), atol=1e-4)
+
+
+def test_a_livelier_wearer_feels_more_but_not_of_gravity() -> None:
+    augment = Augmentation(AugmentConfig(rotation_deg=0, vigour=0.3), 50.0, 200, [True] * 3 + [False] * 3)
+    t = torch.arange(200) / 50.0
+    posture = torch.stack([-1 + 0.1 * t, 0.2 * t, torch.ones(200)], 1)  # an arm that slowly turns
+    swing = torch.sin(2 * math.pi * 3.0 * t)[:, None] * torch.tensor([1.0, 2.0, 3.0])
+    imu = torch.cat([posture + swing, swing], 1).expand(400, 200, 6)
+    changed = augment(imu)
+    inner = slice(30, 170)  # beyond them the mean stands on samples that are not there
+    factor = changed[:, 40, 5] / imu[:, 40, 5]
+    assert torch.allclose(changed[:, inner, 3:], imu[:, inner, 3:] * factor[:, None, None], atol=1e-4)
+    felt = changed[:, inner, :3] - posture[inner]
+    assert torch.allclose(felt, swing[inner] * factor[:, None, None], atol=1e-2)
+    assert factor.log().std().item() == pytest.approx(0.3, rel=0.2)
+
+
+def test_the_slow_part_of_what_stands_still_or_turns_evenly_is_itself() -> None:
+    slow = slow_part(60, 20.0).double()
+    assert torch.allclose(slow @ torch.ones(60).double(), torch.ones(60).double())
+    ramp = torch.arange(60).double()
+    assert torch.allclose((slow @ ramp)[10:50], ramp[10:50], atol=1e-4)
 
 
 def test_macro_f1_weighs_classes_alike_and_clips_vote() -> None:

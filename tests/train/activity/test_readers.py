@@ -117,6 +117,19 @@ def test_matlab_clips_are_read_by_subject(utd_raw: Path) -> None:
     check_all(description, made)
 
 
+def test_the_cameras_frames_span_the_clip(tmp_path: Path) -> None:
+    for name in ("Inertial", "Skeleton"):
+        (tmp_path / name).mkdir()
+    savemat(tmp_path / "Inertial" / "a1_s1_t1_inertial.mat", {"d_iner": np.zeros((101, 6))})
+    ramp = np.broadcast_to(np.linspace(0.0, 1.0, 38), (20, 3, 38))
+    savemat(tmp_path / "Skeleton" / "a1_s1_t1_skeleton.mat", {"d_skel": ramp})
+    read = utd.read_utd(tmp_path)[1]["s1"]
+    truth = np.linspace(0.0, 1.0, 101)
+    assert read.pose == pytest.approx(np.broadcast_to(truth[:, None, None], (101, 3, 3)), abs=1e-6)
+    assert read.origin == pytest.approx(np.broadcast_to(truth[:, None], (101, 3)), abs=1e-6)
+    assert read.posed.all()
+
+
 def test_the_packed_clips_say_the_same_as_the_matlab_files(utd_raw: Path, tmp_path: Path) -> None:
     arrays: dict[str, list[np.ndarray]] = {"inertial": [], "skeleton": []}
     which = []

@@ -51,20 +51,3 @@ def test_shifted_windows_stay_in_their_stretch() -> None:
     for shift in (-100, 100):
         first = made.take(which, torch.full((len(made),), shift))[0][:, 0, 0]
         assert first.tolist() == ([0, 0, 0, 6, 6, 6] if shift < 0 else [2, 2, 2, 8, 8, 8])
-
-
-def test_a_faster_window_covers_more_time_about_the_same_middle() -> None:
-    made = windows({"a": recording([0] * 40, [0, 40])}, length=11, stride=1)
-    which = torch.tensor([14, 14, 14])
-    imu = made.take(which, tempo=torch.tensor([1.0, 1.5, 0.5]))[0][:, :, 0]
-    assert torch.allclose(imu[0], torch.arange(14.0, 25.0))
-    assert torch.allclose(imu[1], torch.linspace(19 - 7.5, 19 + 7.5, 11))
-    assert torch.allclose(imu[2], torch.linspace(19 - 2.5, 19 + 2.5, 11))
-
-
-def test_a_faster_window_stays_in_its_stretch() -> None:
-    made = windows({"a": recording([0] * 30, [0, 14, 30])}, length=11, stride=1)
-    imu = made.take(torch.arange(len(made)), tempo=torch.full((len(made),), 2.0))[0][:, :, 0]
-    in_first = made.starts < 14
-    assert torch.allclose(imu[in_first][:, [0, -1]], torch.tensor([0.0, 13.0]).expand(int(in_first.sum()), 2))
-    assert torch.allclose(imu[~in_first][:, [0, -1]], torch.tensor([14.0, 29.0]).expand(int((~in_first).sum()), 2))
