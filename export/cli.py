@@ -72,27 +72,27 @@ def _export(options: argparse.Namespace) -> int:
                 say=status.update,
             )
     except ParityError as error:
-        log.print(_table(error.rows, spec))
+        log.print(table(error.rows, spec))
         raise
     for note in report.notes:
         print(f"learn-export: note: {note}", file=sys.stderr)
     if options.json:
         print(json.dumps(report.to_dict(), indent=2))
         return 0
-    Console().print(_table(report.rows, spec))
+    Console().print(table(report.rows, spec))
     added = ", ".join(report.added) if report.added else "nothing new: this very export is there"
     print(f"{report.folder}: {added}")
     return 0
 
 
-def _table(rows: Sequence[Row], spec: Spec) -> Table:
+def table(rows: Sequence[Row], spec: Spec | None = None) -> Table:
     """Return the rows as a table; errors in the outputs' unit, where it is one."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
-    units = {s.unit for s in spec.outputs}
-    unit = f" {units.pop()}" if len(units) == 1 else ""
+    units = {s.unit if (s.scale, s.offset) == (1.0, 0.0) else "" for s in spec.outputs} if spec else set()
+    unit = f" {units.pop()}".rstrip() if len(units) == 1 else ""
     table.add_column("format", no_wrap=True)
     table.add_column("file", no_wrap=True)
     for heading in ("bytes", f"max error{unit}", f"bound{unit}", "p50 us", "p99 us"):

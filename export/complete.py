@@ -25,7 +25,12 @@ def complete(spec: Spec, baked: Servable, truth: Truth, name: str) -> Spec:
         "weights_sha256": weights_hash(baked),
         "scale": float(f"{truth.scale:.6e}"),
         "n_held_out": len(truth.y),
-        "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
+        "versions": versions_used(),
     }
     provenance = spec.provenance | {"export": made}
     return replace(spec, name=name, states=baked.states(), tolerance=truth.tolerance, provenance=provenance)
+
+
+def versions_used() -> dict[str, str]:
+    """Return the versions of Python and of the packages that write the files."""
+    return {"python": platform.python_version()} | {p: version(p) for p in PACKAGES}

@@ -58,7 +58,7 @@ def _write(
     path: Path,
 ) -> None:
     try:
-        with _quiet():
+        with quiet():
             program = torch.onnx.export(
                 module,
                 example,
@@ -75,7 +75,7 @@ def _write(
         raise ValueError(f"{path.name}: torch's exporter cannot write this module: {cause}") from error
     assert program is not None  # the dynamo exporter always returns one
     model = program.model_proto
-    _strip(model)
+    strip(model)
     model.metadata_props.append(onnx.StringStringEntryProto(key=SPEC_KEY, value=spec.to_json()))
     check_graph(model, inputs, outputs)
     path.write_bytes(model.SerializeToString(deterministic=True))
@@ -101,7 +101,7 @@ def check_graph(model: onnx.ModelProto, inputs: Sequence[str], outputs: Sequence
             )
 
 
-def _strip(model: onnx.ModelProto) -> None:
+def strip(model: onnx.ModelProto) -> None:
     """Remove source files' names, stack traces and the exporter's notes: they tell about the machine, not the model."""
     graph = model.graph
     del model.metadata_props[:], graph.metadata_props[:]
@@ -113,7 +113,7 @@ def _strip(model: onnx.ModelProto) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence the exporter's notes on its own internals; its errors are raised."""
     registration = logging.getLogger("torch.onnx._internal.exporter._registration")  # "torchvision is not installed"
     level = registration.level

@@ -68,7 +68,7 @@ def truth(reference: Servable, held_out: NDArray[np.float32], spec: Spec) -> Tru
                 f"{MAX_GROWTH:.0f}: the last answers mean nothing in float32, export a shorter horizon"
             )
         tolerance *= 1 + grown
-    return Truth(y, scale, _three_digits(tolerance))
+    return Truth(y, scale, three_digits(tolerance))
 
 
 def growth(reference: Servable, x: Tensor, actions: Tensor, change: Tensor) -> float:
@@ -103,7 +103,7 @@ def _batches(n: int, batch: int) -> Iterator[slice]:
         yield slice(start, start + batch)
 
 
-def _three_digits(value: float) -> float:
+def three_digits(value: float) -> float:
     """Return the value rounded down: not above the bound, and without the last bits, in which machines differ."""
     unit = 10.0 ** (np.floor(np.log10(value)) - 2)
     return float(f"{np.floor(value / unit) * unit:.2e}")

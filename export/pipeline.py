@@ -112,7 +112,7 @@ def export(
             raise ParityError(rows)
         (stage / "spec.json").write_text(spec.to_json())
         write_golden(stage / "golden.npz", samples, truths.y, spec)
-        target, added = _place(stage, version, spec)
+        target, added = place(stage, version, spec)
     found = tuple(notes(target, spec))
     return Report(name, target, int(target.name), tuple(added), spec.contract_hash, truths.scale, tuple(rows), found)
 
@@ -149,7 +149,7 @@ def _write(
     return Row(artifact.label, artifact.file, path.stat().st_size, error, truths.tolerance, latency)
 
 
-def _place(stage: Path, version: int | None, spec: Spec) -> tuple[Path, list[str]]:
+def place(stage: Path, version: int | None, spec: Spec) -> tuple[Path, list[str]]:
     """Publish the staged files as a version, or add them to the one that is the same export."""
     model = stage.parent
     there = folder.versions(model)

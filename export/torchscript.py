@@ -7,9 +7,10 @@ still what C++ programs on libtorch load, so it is written while it can be; `pt2
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +42,33 @@ def load_torchscript(path: Path) -> nn.Module:
     """Return the file's module as it was saved, with its buffers."""
     with _deprecated():
         return torch.jit.load(str(path), map_location="cpu")
+
+
+def export_torchscript(
+    module: nn.Module,
+    example: tuple[Tensor, ...],
+    file: BinaryIO,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    axes: Mapping[str, Mapping[int, str]],
+    opset: int,
+) -> None:
+    """Write a TorchScript module as ONNX. torch.export takes none, so this is torch's older exporter."""
+    with _deprecated(), warnings.catch_warnings():
+        # Notes on the exporter's age, its own use of old functions, and batch sizes of recurrent layers; the answers of
+        # what it writes are compared with the module's.
+        for category in (DeprecationWarning, FutureWarning, UserWarning):
+            warnings.simplefilter("ignore", category)
+        torch.onnx.export(
+            module,
+            example,
+            file,
+            dynamo=False,
+            opset_version=opset,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_axes={name: dict(named) for name, named in axes.items()},
+        )
 
 
 def freeze(module: nn.Module) -> nn.Module:

@@ -14,7 +14,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from learn_rt.spec import Major, Signal, Spec
+from learn_rt.spec import Major, Order, Signal, Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def pieces(signals: Sequence[Signal]) -> Iterator[Piece]:
 
     def block(at: int) -> tuple[object, ...]:
         s = signals[at]
-        stacked = s.major is Major.TIME and s.history > 1
+        stacked = s.major == Major.TIME and s.history > 1
         return (s.history, s.order) if stacked else (at,)
 
     for _, group in groupby(range(len(signals)), block):
@@ -39,7 +39,7 @@ def pieces(signals: Sequence[Signal]) -> Iterator[Piece]:
         history = signals[members[0]].history
         for t in range(history):
             for i in members:
-                yield Piece(i, t if signals[i].order == "newest" else history - 1 - t, signals[i].size)
+                yield Piece(i, t if signals[i].order == Order.NEWEST else history - 1 - t, signals[i].size)
 
 
 def observe(spec: Spec, recording: Mapping[str, NDArray[np.floating]]) -> NDArray[np.float32]:
