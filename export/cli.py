@@ -23,8 +23,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run learn-export; return 0 done, 1 failed."""
     parser = argparse.ArgumentParser(prog="learn-export", description=__doc__, epilog=EPILOG)
     parser.add_argument("checkpoint", metavar="CKPT", help="a checkpoint of learn-train")
-    choices = ("onnx", "torchscript", "pt2", "all")
-    parser.add_argument("--format", choices=choices, default="all", help="all: onnx and torchscript (default)")
+    choices = ("onnx", "torchscript", "pt2", "aoti", "all")
+    parser.add_argument(
+        "--format",
+        choices=choices,
+        default="all",
+        help="all: onnx and torchscript (default); pt2: torch.export; aoti: that, compiled",
+    )
     parser.add_argument("--out", default="models", metavar="DIR", help="the model repository (default: models)")
     parser.add_argument("--name", help="the model's name (default: the spec's)")
     parser.add_argument("--version", type=int, metavar="N", help="the version's number (default: the next)")

@@ -88,8 +88,8 @@ def export(
         name: the spec's when not given.
         version: the next number when not given. If the version (or, when not given, the last) is this very export,
             formats that it lacks are added to it.
-        formats: among "onnx" (model.onnx, and step.onnx where there are states), "torchscript" (model.pt) and "pt2"
-            (model.pt2).
+        formats: among "onnx" (model.onnx, and step.onnx where there are states), "torchscript" (model.pt), "pt2"
+            (model.pt2) and "aoti" (model.aoti.pt2).
         say: told what is being done.
     Raises: ParityError: a file exceeds the tolerance; ValueError: arguments, module and spec do not fit; OSError.
     """

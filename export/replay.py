@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor
 
 from learn_rt.export.names import graph_inputs, split
 from learn_rt.export.parity import Answer
-from learn_rt.export.pt2_format import load_pt2
+from learn_rt.export.pt2_format import load_aoti, load_pt2
 from learn_rt.export.torchscript import freeze, load_torchscript
 from learn_rt.spec import Kind, Spec
 
@@ -84,7 +84,12 @@ def open_pt2(path: Path, spec: Spec) -> Opened:
     return _torch(load_pt2(path), spec)
 
 
-def _torch(module: nn.Module, spec: Spec) -> Opened:
+def open_aoti(path: Path, spec: Spec) -> Opened:
+    """Open model.aoti.pt2."""
+    return _torch(load_aoti(path), spec)
+
+
+def _torch(module: Callable[..., Tensor], spec: Spec) -> Opened:
     def answer(samples: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.no_grad():
             y: NDArray[np.float32] = module(*split(torch.from_numpy(samples), spec)).numpy()
