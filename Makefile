@@ -35,7 +35,7 @@ demo: setup  ## Train on small parts, serve the model, print an unseen part thro
 
 test: setup  ## Run every test, Python and C++.
 	ctest --test-dir build/cmake --output-on-failure --no-tests=error
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 bench: setup  ## Measure latency: prints one table, writes build/bench/latency.json.
 	$(BIN)/learn-bench latency --out build/bench

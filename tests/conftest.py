@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import numpy as np
 import pytest
 
 if TYPE_CHECKING:
     from learn_rt.spec import Spec
     from learn_rt.train.core.servable import Servable
+
+
+hypothesis.settings.register_profile("busy", deadline=None)  # no test asserts a time
+hypothesis.settings.load_profile("busy")
+
+# One of pytest-xdist's workers; what a test starts, a pytest of its own perhaps, is none.
+WORKER = os.environ.pop("PYTEST_XDIST_WORKER", "")
+if WORKER:  # Workers share the cores: a pool of threads in each would only wait. Before torch is imported.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @dataclass(frozen=True)
@@ -37,21 +50,45 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
     return Small(checkpoint, *load_servable(checkpoint))
 
 
+Once = Callable[[str, Callable[[Path], Path]], Path]
+
+
 @pytest.fixture(scope="session")
-def small_version(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Makes a thing in a folder for the whole run, whichever of pytest-xdist's workers needs it first."""
+    root = tmp_path_factory.getbasetemp()
+    if WORKER:
+        root = root.parent  # the workers' own folders lie in it
+
+    def made(name: str, make: Callable[[Path], Path]) -> Path:
+        with (root / f"{name}.lock").open("a+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # the second to come waits, then finds it
+            lock.seek(0)
+            if not (found := lock.read()):
+                (root / name).mkdir()
+                found = str(make(root / name))
+                lock.write(found)
+        return Path(found)
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def small_version(small: Small, once: Once) -> Path:
     """Its version folder <repository>/printer/1, with every format; only to be read."""
     from learn_rt.export import export_servable
 
-    out = tmp_path_factory.mktemp("models")
-    return export_servable(small.module, small.spec, small.held_out, out, formats=("onnx", "torchscript", "pt2"))
+    formats = ("onnx", "torchscript", "pt2")
+    return once("small", lambda out: export_servable(small.module, small.spec, small.held_out, out, formats=formats))
 
 
 @pytest.fixture(scope="session")
-def cart_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cart_version(once: Once) -> Path:
     """The version folder <repository>/cart/1 of the small rollout net, ONNX and TorchScript; only to be read."""
     from rollout_net import Cart, cart_rows, cart_spec
 
     from learn_rt.export import export_servable
 
-    spec, out = cart_spec(), tmp_path_factory.mktemp("rollouts")
-    return export_servable(Cart(), spec, cart_rows(30, spec.window + spec.horizon - 1), out)
+    spec = cart_spec()
+    rows = cart_rows(30, spec.window + spec.horizon - 1)
+    return once("cart", lambda out: export_servable(Cart(), spec, rows, out))

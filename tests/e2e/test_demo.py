@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 METHODS = ["planned", "zv", "mzv", "ei", "inverse", "filter", "ours"]
 FIGURES = {"rms_um", "contour_rms_um", "contour_p99_um", "contour_max_um"}
+pytestmark = pytest.mark.timeout(900)  # it trains two models
 LATENCY = {"p50", "p99", "p999", "max", "n", "missed"}
 
 
@@ -28,7 +29,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     small = ["loop.epochs=1", "stretches.train=32", "targets.rounds=2"]
     command = [sys.executable, "-m", "learn_rt.benchmarks.printing.demo", "--parts", str(parts), "--out", str(out)]
     command += ["--layers", "1", *(text for setting in small for text in ("--set", setting))]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=800)
     assert done.returncode == 0, done.stderr
     assert "learn-rt leaves" in done.stdout + done.stderr
     return out
