@@ -35,7 +35,7 @@ std::size_t replay_length(const Spec& spec) {
     catch_up_s = std::max(catch_up_s, range > rate * ramp_s ? range / rate + ramp_s : 2.0 * std::sqrt(range / second));
   }
   const double ticks = std::min(std::ceil(catch_up_s / spec.dt_s), static_cast<double>(kMaxCatchUp));
-  return std::max(spec.window, spec.forgetting) - 1 + static_cast<std::size_t>(ticks);
+  return spec.memory() - 1 + static_cast<std::size_t>(ticks);
 }
 
 Pump::Pump(std::unique_ptr<Transport> transport, const Spec& spec, Opening opening, const ClientOptions& options,

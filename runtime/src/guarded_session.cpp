@@ -20,9 +20,9 @@ GuardedSession::GuardedSession(std::shared_ptr<const Model> model, std::unique_p
   }
   last_.resize(ranges_.size());
   resting_.resize(nominal_.size());
-  window_ = spec.window;
   preview_ = spec.preview;
-  settling_ = std::max(spec.window, spec.forgetting);
+  warm_up_ = spec.warm_up();
+  settling_ = spec.memory();
   begin(nullptr);
 }
 
@@ -41,7 +41,7 @@ void GuardedSession::begin(const float* rest) LEARN_RT_REALTIME {
     stream_->settle();
   }
   if (!finite(resting_.data())) return forget();
-  taken_ = window_;
+  taken_ = warm_up_;
   std::copy(rest, rest + last_.size(), last_.begin());
   for (std::size_t i = 0; i < nominal_.size(); ++i) {
     limiters_[i].reset(resting_[i]);
@@ -57,8 +57,8 @@ std::uint32_t GuardedSession::step(const float* sample, float* answer) LEARN_RT_
   }
   stream_->step(sample, answer);
   std::copy(sample, sample + last_.size(), last_.begin());
-  if (taken_ < window_) ++taken_;
-  if (taken_ < window_) return answer_nominal(answer, judged | kWarmingUp);
+  if (taken_ < warm_up_) ++taken_;
+  if (taken_ < warm_up_) return answer_nominal(answer, judged | kWarmingUp);
   if (!finite(answer)) {
     forget();
     return answer_nominal(answer, kRefused);

@@ -41,8 +41,8 @@ class GuardedSession final : public Session {
   std::vector<bool> limited_;   // whether an output has an envelope
   std::vector<float> last_;     // the last sample taken
   std::vector<float> resting_;  // the answer to a resting window, in begin()
-  std::size_t window_, preview_, settling_;
-  std::size_t taken_ = 0;  // samples in the window, up to `window_`
+  std::size_t preview_, warm_up_, settling_;
+  std::size_t taken_ = 0;  // samples since the stream was forgotten, up to `warm_up_`
 };
 
 }  // namespace learn_rt

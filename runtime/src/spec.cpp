@@ -271,6 +271,10 @@ std::size_t Spec::n_outputs() const noexcept {
   return elements;
 }
 
+std::size_t Spec::warm_up() const noexcept { return std::max(window, preview + 1); }
+
+std::size_t Spec::memory() const noexcept { return std::max(warm_up(), forgetting); }
+
 Spec Spec::parse(std::string text) {
   if (text.size() > kMaxBytes) fail("$", "larger than " + std::to_string(kMaxBytes) + " bytes");
   const nlohmann::json body = parse_strictly(text);
@@ -297,7 +301,9 @@ Spec Spec::parse(std::string text) {
   if (const nlohmann::json* states = object.find("states"))
     spec.states = read_list<State>(*states, "$.states", 0, read_state);
   spec.window = object.count("window", 1, 1, kMaxWindow);
-  spec.preview = object.count("preview", 0, 0, static_cast<std::int64_t>(spec.window) - 1);
+  const bool carries = spec.kind == Kind::kStateful;  // what it remembers is not bounded by a window
+  const std::int64_t most = carries ? kMaxWindow : static_cast<std::int64_t>(spec.window);
+  spec.preview = object.count("preview", 0, 0, most - 1);
   spec.horizon = object.count("horizon", 0, 0, kMaxWindow);
   if (spec.kind != Kind::kRollout && (spec.kind == Kind::kWindow) != (spec.window > 1)) {
     fail("$.window", "does not fit the kind");

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 pytest.importorskip("learn_rt._serve", reason="the server is not built")
 
 from learn_rt.benchmarks.latency.serving import serving
-from learn_rt.client import connect
+from learn_rt.client import Flag, connect
 from learn_rt.export import export
 from learn_rt.export.pipeline import Report
 from learn_rt.runtime import load
@@ -69,6 +69,24 @@ class Recurrent(Servable):
         h, c = self.first(x, (h, c))
         g = self.second(h, g)
         return self.head(g), h, c, g
+
+
+class Late(Servable):
+    """y_k = the sum of sample k - late; of zeros before the first."""
+
+    def __init__(self, late: int) -> None:
+        super().__init__()
+        self.late = late
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.pad(x, (0, 0, self.late, 0))[:, -1 - self.late].sum(1, keepdim=True)
+
+    def states(self) -> tuple[State, ...]:
+        return (State("line", (self.late, 2), Scope.STREAM),)
+
+    def step(self, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        line = states[0]
+        return line[:, 0].sum(1, keepdim=True), torch.cat([line[:, 1:], x.unsqueeze(1)], 1)
 
 
 def samples(n: int, steps: int, seed: int = 0) -> np.ndarray:
@@ -195,3 +213,42 @@ def test_a_golden_sequence_that_the_states_do_not_give_is_not_served(carried: Ca
     (folder / "SHA256SUMS").write_text("".join(sums))
     with pytest.raises(RuntimeError, match="step by step is off by"):
         load(folder, "native")
+
+
+@pytest.fixture(scope="module")
+def late(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    spec = replace(SPEC, name="late", preview=4, outputs=(Signal("y", "m", nominal=0.25),))
+    return export(Late(4).eval(), spec, samples(6, 60), tmp_path_factory.mktemp("late")).folder
+
+
+def test_with_a_preview_an_answer_is_for_a_tick_before(late: Path) -> None:
+    assert Spec.from_json((late / "spec.json").read_bytes()).forgetting == 5
+    sequence = samples(1, 40, seed=8)[0]
+    session = load(late, "native").session()
+    for _ in range(2):
+        answers, flags = session.run(sequence)
+        # Ticks before the first have no answer.
+        assert (flags[:4] == Flag.WARMING_UP).all()
+        assert (answers[:4] == 0.25).all()
+        assert (flags[4:] == 0).all()
+        np.testing.assert_allclose(answers[4:, 0], sequence[:-4].sum(1), rtol=0, atol=1e-6)
+        answers, flags = session.flush()
+        assert (flags == 0).all()
+        np.testing.assert_allclose(answers[:, 0], sequence[-4:].sum(1), rtol=0, atol=1e-6)
+        session.step(np.array([np.nan, 0.0], np.float32))  # refused: it starts again
+    session.begin(sequence[0])
+    answers, flags = session.run(sequence)
+    assert (flags == 0).all()
+    np.testing.assert_allclose(answers[:4, 0], sequence[0].sum(), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("transport", ["inproc", "unix"])
+def test_the_client_answers_the_last_ticks_of_a_preview(transport: str, late: Path, tmp_path: Path) -> None:
+    repository, sequence = late.parent.parent, samples(1, 40, seed=9)[0]
+    with (
+        serving(repository, tmp_path / "s", None) as listen,
+        connect(f"inproc:{repository}" if transport == "inproc" else listen[transport], "late") as client,
+    ):
+        answers, flags = client.run(sequence, flush=True)
+    assert (flags[4:] == 0).all()
+    np.testing.assert_allclose(answers[4:, 0], sequence.sum(1), rtol=0, atol=1e-6)

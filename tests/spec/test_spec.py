@@ -140,3 +140,12 @@ def test_whole_numbers_and_floats_are_one_contract():
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=1e-4))
 def test_floats_survive_to_the_bit(dt_s):
     assert Spec.from_json(replace(printer_spec(), dt_s=dt_s).to_json()).dt_s == dt_s
+
+
+def test_only_a_stateful_model_looks_further_ahead_than_its_window():
+    signals = {"inputs": (Signal("a", "m"),), "outputs": (Signal("y", "m"),)}
+    carried = Spec("carried", Kind.STATEFUL, 0.01, preview=24, **signals)
+    assert Spec.from_json(carried.to_json()) == carried
+    for kind, window in ((Kind.POINTWISE, 1), (Kind.WINDOW, 24)):
+        with pytest.raises(ValueError, match="preview at least 0 and below it"):
+            Spec("carried", kind, 0.01, window=window, preview=24, **signals)

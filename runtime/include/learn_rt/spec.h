@@ -55,6 +55,11 @@ struct Spec {
 
   std::size_t n_features() const noexcept;
   std::size_t n_outputs() const noexcept;
+  // Samples from a cold start to the first answer: the window, and of a stateful model the ticks that an answer looks
+  // ahead.
+  std::size_t warm_up() const noexcept;
+  // Samples that make another stream's answers: of a window all that it holds, of a carried state until it agrees.
+  std::size_t memory() const noexcept;
   // Of a rollout: a row is a state, n_outputs() values, and then an action.
   std::size_t n_actions() const noexcept { return n_features() - n_outputs(); }
 
