@@ -22,6 +22,7 @@ class Keeper:
 
     def __init__(self, task: Task, config: RunConfig, folder: RunFolder, provenance: dict[str, Any]) -> None:
         self._task, self._config, self._folder, self._provenance = task, config, folder, provenance
+        self._plain_config = plain(config)  # 50 ms each time
         self._sign = 1.0 if config.loop.mode is Mode.min else -1.0
         self.top: list[tuple[float, int]] = []  # (value, epoch), the best first
         self._waiting: dict[int, Weights] = {}
@@ -71,7 +72,7 @@ class Keeper:
         return {
             "system": self._config.system,
             "target": self._config.target,
-            "config": plain(self._config),
+            "config": self._plain_config,
             "model": weights,
             "spec": self._task.spec(provenance).to_json(),
             "held_out": self._task.held_out(),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from learn_rt.spec import Envelope, Kind, Normalization, Signal, Spec
+from learn_rt.train.printer.carried import CarriedOffsetNet
 from learn_rt.train.printer.machine import Machine
 from learn_rt.train.printer.model import OffsetNet
 
@@ -45,23 +46,23 @@ def offset_spec(
     module: OffsetNet, limits: Limits, trained: dict[str, tuple[float, float]], provenance: dict[str, Any]
 ) -> Spec:
     """Return the spec of a trained offset net; `trained` holds the range of each feature in the training data."""
-    c = module.config
+    c, carries = module.config, isinstance(module, CarriedOffsetNet)
     return Spec(
-        name="printer",
-        kind=Kind.WINDOW,
+        name="printer-carried" if carries else "printer",
+        kind=Kind.STATEFUL if carries else Kind.WINDOW,
         dt_s=c.dt_s,
         inputs=tuple(
             Signal(name, unit, range_valid=limits.valid(name), range_trained=trained[name])
             for name, unit in UNITS.items()
         ),
         outputs=tuple(Signal(name, "mm", envelope=limits.envelope) for name in ("offset_x", "offset_y")),
-        window=c.steps + 1,
+        window=1 if carries else c.steps + 1,
         preview=c.preview,
         states=module.states(),
         normalization=Normalization(
             inside_graph=True, mean=tuple(map(float, module.mean)), std=tuple(map(float, module.std))
         ),
-        forgetting=c.steps + 1,
+        forgetting=None if carries else c.steps + 1,  # a carried state's is measured at export
         provenance=provenance,
     )
 

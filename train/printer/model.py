@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from learn_rt.spec import Scope, State
+from learn_rt.train.core.cells import lstm_step
 from learn_rt.train.core.config import within
 from learn_rt.train.core.servable import Servable
 
@@ -90,7 +91,7 @@ class OffsetNet(Servable):
         signals = self.signals(x[:, 1:], x[:, :-1])
         hidden = self.recur(signals, x[:, 1:, :VX])[:, -1]
         filtered = self.polynomial(F.linear(signals.flatten(1), self.filters.weight), x[:, -1 - self.config.preview])
-        return filtered + self.gate(_way(signals).sum(1)) * self.learned(hidden)
+        return filtered + self.gate(way(signals).sum(1)) * self.learned(hidden)
 
     def states(self) -> tuple[State, ...]:
         """Return the states of one step: shared by all lanes `tail`, the rest a lane's own."""
@@ -107,16 +108,11 @@ class OffsetNet(Servable):
         tail, started, *cells = states
         past = self.signals(tail[:, 1:], tail[:, :-1])
         signals = self.signals(x, tail[:, -1])
-        hidden = self._front(signals, x[:, :VX])
-        following: list[Tensor] = []
-        for layer in range(self.config.num_layers):
-            h, c = self._cell(layer, hidden, cells[2 * layer], cells[2 * layer + 1], started)
-            following += [h, c]
-            hidden = h
+        hidden, following = lstm_step(self.lstm, self._front(signals, x[:, :VX]), cells, started)
         weight, place = self.filters.weight, tail[:, -self.config.preview]
         early = self.polynomial(F.linear(past.flatten(1), weight[:, :-N_SIGNALS]), place)
         filtered = early + self.polynomial(F.linear(signals, weight[:, -N_SIGNALS:]), place)
-        answer = filtered + self.gate(_way(past).sum(1) + _way(signals)) * self.learned(hidden)
+        answer = filtered + self.gate(way(past).sum(1) + way(signals)) * self.learned(hidden)
         tail = torch.cat([tail[:, 1:], x.unsqueeze(1)], 1)
         return (answer, tail, torch.ones_like(started), *following)
 
@@ -193,15 +189,7 @@ class OffsetNet(Servable):
             value = value * place + row
         return value
 
-    def _cell(self, layer: int, x: Tensor, h: Tensor, c: Tensor, started: Tensor) -> tuple[Tensor, Tensor]:
-        """One LSTM cell, written out so that the recurrent half is a node of its own in the step graph."""
-        w = {k: getattr(self.lstm, f"{k}_l{layer}") for k in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
-        recurrent = F.linear(h, w["weight_hh"], w["bias_ih"] + w["bias_hh"])
-        i, f, g, o = (F.linear(x, w["weight_ih"]) + recurrent).chunk(4, 1)
-        c = (torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)) * started
-        return torch.sigmoid(o) * torch.tanh(c), c
 
-
-def _way(signals: Tensor) -> Tensor:
+def way(signals: Tensor) -> Tensor:
     """Return |dx| + |dy| over dt [mm/s] of each step (..., 6)."""
     return signals[..., 2:4].abs().sum(-1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,10 +15,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from learn_rt.spec import Spec
+from learn_rt.train.core.carried import CarriedObjective, Chunks, check_chunks
 from learn_rt.train.core.config import LoopConfig, RunConfig, within
 from learn_rt.train.core.metrics import accuracy
 from learn_rt.train.core.split import split_parts
 from learn_rt.train.core.system import Say, Task
+from learn_rt.train.printer import carried
+from learn_rt.train.printer.carried import CarriedOffsetNet
 from learn_rt.train.printer.contract import limits_of, offset_spec, trained_ranges
 from learn_rt.train.printer.dataset import Stretches, as_they_lie, learn_stretches, refine
 from learn_rt.train.printer.filters import fit_filters
@@ -29,6 +33,7 @@ from learn_rt.train.printer.plant import LINEAR, NONLINEAR, Plant
 
 PLANTS: dict[str, Plant] = {"linear": LINEAR, "nonlinear": NONLINEAR}
 OUTPUTS = ("offset_x", "offset_y")
+SEQUENCES = 12  # held-out stretches that a carried net is exported with
 
 
 @dataclass
@@ -68,13 +73,24 @@ class TargetConfig:
         within("targets.refine_effort", self.refine_effort, 1e-9, 1e9)
 
 
+class Memory(StrEnum):
+    """What an answer remembers of the path."""
+
+    windowed = "windowed"
+    carried = "carried"
+
+
 @dataclass
 class OffsetConfig(RunConfig):
     """The configuration of a run."""
 
     machine: str = "ender3v2"  # a shipped one, or a TOML file
     plant: str = "nonlinear"
-    answers: int = 48  # an LSTM pass over `steps` + this - 1 samples gives so many answers in training
+    state: Memory = Memory.windowed  # carried: the net goes on through the whole print, not from a window's start
+    answers: int = 48  # windowed: an LSTM pass over `steps` + this - 1 samples gives so many answers in training
+    chunk: int = 96  # carried: samples that gradients reach back
+    carry: int = 1536  # carried: samples of a training sequence; a longer stretch is cut
+    side_by_side: int = 32  # carried: sequences in a batch
     split: SplitConfig = field(default_factory=SplitConfig)
     stretches: StretchConfig = field(default_factory=StretchConfig)
     targets: TargetConfig = field(default_factory=TargetConfig)
@@ -83,6 +99,7 @@ class OffsetConfig(RunConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         within("answers", self.answers, 1, 1e6)
+        check_chunks(self.chunk, self.carry, self.side_by_side)
 
 
 class Objective(nn.Module):
@@ -116,7 +133,7 @@ class OffsetTask(Task):
         parts = read_parts(Path(config.data), machine.name, config.net.dt_s)
         self._hash = combined_hash(parts)
         self._split = split_parts(list(parts), config.seed, config.split.validation, config.split.test)
-        module = OffsetNet(config.net)
+        module = self.build({"net": asdict(config.net), "state": config.state})
         rng = np.random.default_rng(config.seed)
         limits = limits_of(machine)
         sizes, effort, rounds = config.stretches, config.targets.effort, config.targets.rounds
@@ -146,13 +163,16 @@ class OffsetTask(Task):
         module.target_std.copy_(residual.square().mean(0).sqrt().clamp(min=1e-6))
         say("filters leave {:.2f} and {:.2f} um of the offsets to the net".format(*(module.target_std * 1e3).tolist()))
         self.module = self._net = module
-        self.objective = Objective(module)
+        self.objective: nn.Module = Objective(module)
         self.n_windows = len(self._train.ends)
+        self._chunks: Chunks | None = None
+        self._cut()
 
     @staticmethod
     def build(config: Mapping[str, Any]) -> OffsetNet:
         """Return an untrained net of the sizes in `config["net"]`."""
-        return OffsetNet(OffsetNetConfig(**config["net"]))
+        kind = CarriedOffsetNet if config.get("state") == Memory.carried else OffsetNet
+        return kind(OffsetNetConfig(**config["net"]))
 
     @staticmethod
     def evaluate(config: OffsetConfig, module: nn.Module, provenance: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,16 +194,27 @@ class OffsetTask(Task):
         super().adopt(weights)
         for data in (self._train, self._validation, self._test):
             data.apply_filters(self._net)
+        self._cut()
 
     def to(self, device: torch.device) -> None:
         for data in (self._train, self._validation, self._test):
             data.to(device)
+        if self._chunks:
+            self._chunks.to(device)
 
     def n_batches(self) -> int:
+        if self._chunks:
+            return self._chunks.n_batches
         return max(1, self.n_windows // (self._config.loop.batch_size * self._config.answers))
 
     def batches(self, generator: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
-        """Yield passes from random places: every window of the data is met once an epoch, on average."""
+        """Yield passes from random places: every window of the data is met once an epoch, on average.
+
+        With a carried state, whole stretches, side by side.
+        """
+        if self._chunks:
+            yield from self._chunks.batches(generator)
+            return
         data, c = self._train, self._config
         assert data.filtered is not None
         assert data.gate is not None
@@ -219,9 +250,20 @@ class OffsetTask(Task):
         return offset_spec(self.module, limits_of(self._machine), ranges, provenance | known)
 
     def held_out(self) -> Tensor:
+        if self._chunks:
+            return carried.sequences(self._test, SEQUENCES)
         ends = self._test.ends
         chosen = torch.linspace(0, len(ends) - 1, min(1024, len(ends))).long()
         return self._test.raw(ends[chosen.to(ends.device)]).cpu().contiguous()
+
+    def _cut(self) -> None:
+        """Cut stretches for training with a carried state."""
+        c, net = self._config, self._net
+        if not isinstance(net, CarriedOffsetNet):
+            return
+        self.objective = CarriedObjective(net, net.run)
+        whole = -(-self._train.x.shape[1] // c.chunk) * c.chunk
+        self._chunks = carried.chunks(net, self._train, c.chunk, min(c.carry, whole), c.side_by_side)
 
 
 def _simulator(config: OffsetConfig) -> tuple[Any, Plant]:
@@ -247,8 +289,11 @@ def _learned(config: OffsetConfig, module: OffsetNet, path: NDArray[np.float64])
 
 @torch.no_grad()
 def _accuracy(module: nn.Module, data: Stretches, ends: Tensor) -> dict[str, Any]:
-    """Return the accuracy on whole windows, through the module's own forward."""
-    answers = torch.cat([module(data.raw(block)) for block in ends.split(4096)])
+    """Return the accuracy through the module's own forward: on whole windows, or whole stretches of a carried state."""
+    if isinstance(module, CarriedOffsetNet):
+        answers = carried.answers(module, data, ends)
+    else:
+        answers = torch.cat([module(data.raw(block)) for block in ends.split(4096)])
     return accuracy(answers.cpu(), data.answers(ends).cpu(), OUTPUTS)
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from omegaconf import MISSING
 
 from learn_rt.spec import Kind
+from learn_rt.train.core.carried import check_chunks
 from learn_rt.train.core.config import RunConfig, within
 from learn_rt.train.table.model import NetConfig
 
@@ -79,12 +80,7 @@ class TableConfig(RunConfig):
             column, mark, unit = entry.rpartition(":")
             if not mark or not unit or (self.inputs != MISSING and column not in [*self.inputs, *self.outputs]):
                 raise ValueError(f"units must be name:unit with the name of an input or output, got {entry!r}")
-        within("chunk", self.chunk, 2, 65536)
-        within("side_by_side", self.side_by_side, 1, 1e6)
-        if self.carry < 2 * self.chunk or self.carry % self.chunk:
-            raise ValueError(f"carry must be a multiple of chunk ({self.chunk}), at least twice, got {self.carry}")
-        if self.kind is Kind.STATEFUL and self.preview:
-            raise ValueError("preview must be 0 with window=carried: an answer is for the newest sample")
+        check_chunks(self.chunk, self.carry, self.side_by_side)
         within("dt_s", self.dt_s, 0, 1e6)
         within("max_gap", self.max_gap, 1, 1e6)
         within("samples_per_epoch", self.samples_per_epoch, 1, 1e9)

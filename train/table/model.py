@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from learn_rt.spec import Scope, State
+from learn_rt.train.core.carried import States
+from learn_rt.train.core.cells import gru_step
 from learn_rt.train.core.config import within
 from learn_rt.train.core.servable import Servable
 
@@ -153,22 +155,9 @@ class WindowNet(TableNet):
         n, weight = self.mean.numel(), self.linear.weight
         early = F.linear(tail.flatten(1), weight[:, :-n], self.linear.bias)
         z = self.standard(x)
-        hidden = torch.tanh(self.front(z))
-        following = []
-        for layer, h in enumerate(cells):
-            hidden = self._cell(layer, hidden, h)
-            following.append(hidden)
+        hidden, following = gru_step(self.gru, torch.tanh(self.front(z)), cells)
         answer = self.physical(early + F.linear(z, weight[:, -n:]) + self.head(hidden))
         return (answer, torch.cat([tail[:, 1:], z.unsqueeze(1)], 1), *following)
-
-    def _cell(self, layer: int, x: Tensor, h: Tensor) -> Tensor:
-        """One GRU cell, written out so that the recurrent half is a node of its own in the step graph."""
-        w = {k: getattr(self.gru, f"{k}_l{layer}") for k in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
-        hr, hz, hn = F.linear(h, w["weight_hh"], w["bias_hh"]).chunk(3, 1)
-        xr, xz, xn = F.linear(x, w["weight_ih"], w["bias_ih"]).chunk(3, 1)
-        update = torch.sigmoid(xz + hz)
-        new = torch.tanh(xn + torch.sigmoid(xr + hr) * hn)
-        return (1.0 - update) * new + update * h
 
 
 class CarriedNet(WindowNet):
@@ -185,14 +174,14 @@ class CarriedNet(WindowNet):
         before = self.mean.expand(len(x), self.steps - 1, -1)
         return super().rounding(torch.cat([before, x], 1)[:, -self.steps :])
 
-    def run(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+    def run(self, z: Tensor, states: States | None) -> tuple[Tensor, States]:
         """Return what the net adds after each sample (batch, n, n_outputs), standardised, and the states after them.
 
-        Args: z: standardised samples (batch, n, n_features); h: (num_layers, batch, hidden_size).
+        Args: z: standardised samples (batch, n, n_features); states: h (num_layers, batch, hidden_size); None: zero.
         """
-        hidden, h = self.gru(torch.tanh(self.front(z)), h)
+        hidden, h = self.gru(torch.tanh(self.front(z)), states[0] if states else None)
         added: Tensor = self.head(hidden)
-        return added, h
+        return added, (h,)
 
     def straight(self, x: Tensor) -> Tensor:
         """Return the linear map's share (n, n_outputs), standardised, after each sample of x (n, n_features)."""

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from learn_rt.spec import Kind, Normalization, Signal, Spec
+from learn_rt.train.core.carried import CarriedObjective, Chunks
 from learn_rt.train.core.config import LoopConfig, limited
 from learn_rt.train.core.split import Split
 from learn_rt.train.core.system import Say, Task
@@ -68,12 +69,11 @@ class TableTask(Task):
         self.module = self._net = _fitted(config, self._train)
         self.objective: nn.Module = Objective(self._net)
         self.n_windows = len(self._train.ends)
-        self._chunks: carried.Chunks | None = None
+        self._chunks: Chunks | None = None
         if isinstance(self._net, CarriedNet):
-            self.objective = carried.CarriedObjective(self._net)
-            data = carried.stretches(sides["train"])
-            self._chunks = carried.Chunks(self._net, data, config.chunk, config.carry, config.side_by_side)
-        self._whole = {side: carried.stretches(sides[side]) for side in ("validation", "test")}
+            self.objective = CarriedObjective(self._net, self._net.run)
+            self._chunks = carried.chunks(self._net, carried.stretches(sides["train"], config.preview), config)
+        self._whole = {side: carried.stretches(sides[side], config.preview) for side in ("validation", "test")}
 
     @staticmethod
     def build(config: Mapping[str, Any]) -> TableNet:
@@ -94,7 +94,7 @@ class TableTask(Task):
             raise ValueError("the checkpoint does not name what it held out: it was not trained on data")
         sides, *_ = _prepare(config, Split(*(tuple(split[side]) for side in ("train", "validation", "test"))), None)
         if isinstance(module, CarriedNet):
-            return _carried_accuracy(config, module, carried.stretches(sides["test"]))
+            return _carried_accuracy(config, module, carried.stretches(sides["test"], config.preview))
         return _accuracy(config, module, windows(sides["test"], config.n_window, "test"))
 
     @staticmethod
@@ -263,7 +263,9 @@ def _accuracy(config: TableConfig, module: TableNet, data: Windows, limit: int =
 
 def _carried_accuracy(config: TableConfig, module: CarriedNet, data: carried.Recordings) -> dict[str, Any]:
     """Return the accuracy on whole recordings, but for the samples that fill the linear map."""
-    return _figures(config, *(part.cpu() for part in carried.answer(module, data, config.n_window - 1)))
+    return _figures(
+        config, *(part.cpu() for part in carried.answer(module, data, max(config.n_window - 1, config.preview)))
+    )
 
 
 def _figures(config: TableConfig, answers: Tensor, straight: Tensor, targets: Tensor) -> dict[str, Any]:

@@ -10,12 +10,17 @@ import onnxruntime
 import pytest
 import torch
 
+from learn_rt.benchmarks.latency.serving import serving
+from learn_rt.client import Flag, connect
 from learn_rt.export import cli as export_cli
 from learn_rt.runtime import load
+from learn_rt.spec import Spec
 from learn_rt.train import cli
 from learn_rt.train.core import checkpoint
 from learn_rt.train.core.checkpoint import load_servable
 from learn_rt.train.printer.error import TASK
+from learn_rt.train.printer.error.recordings import Ticks
+from learn_rt.train.printer.error.sides import read_held_out
 from learn_rt.train.printer.error.task import ErrorConfig
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -87,13 +92,18 @@ def test_the_spec_says_what_is_promised_without_the_points_of_the_plots(run: Pat
     assert spec.provenance["split"]["part"] == {"cube": "1-2"}
 
 
-def test_the_exported_model_answers_as_model_onnx_step_by_step(run: Path, tmp_path: Path) -> None:
-    export_cli.main([str(run / "best.ckpt"), "--format", "onnx", "--out", str(tmp_path)])
-    folder = tmp_path / "printer-error" / "1"
+@pytest.fixture(scope="module")
+def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("models")
+    export_cli.main([str(run / "best.ckpt"), "--format", "onnx", "--out", str(out)])
+    return out / "printer-error" / "1"
+
+
+def test_the_exported_model_answers_as_model_onnx_step_by_step(run: Path, exported: Path) -> None:
     windows = load_servable(run / "best.ckpt")[2]
-    onnx = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
+    onnx = onnxruntime.InferenceSession(exported / "model.onnx", providers=["CPUExecutionProvider"])
     (truth,) = onnx.run(None, {"x": windows[:50]})
-    model = load(folder, "native")
+    model = load(exported, "native")
     scale = np.abs(truth).max()
     np.testing.assert_allclose(model.infer(windows[:50]), truth, rtol=0, atol=2e-6 * scale)
     for window, wanted in zip(windows[:50:7], truth[::7], strict=True):
@@ -101,6 +111,25 @@ def test_the_exported_model_answers_as_model_onnx_step_by_step(run: Path, tmp_pa
         for sample in window:
             answer, _ = session.step(sample)
         np.testing.assert_allclose(answer, wanted, rtol=0, atol=2e-6 * scale)
+
+
+def test_a_served_model_answers_a_held_out_layer_as_model_onnx(
+    data: Path, run: Path, exported: Path, tmp_path: Path
+) -> None:
+    spec = Spec.from_json((exported / "spec.json").read_bytes())
+    window, held_out = spec.window, spec.provenance["split"]
+    layer = read_held_out(data, "ender3v2", spec.dt_s, window, Ticks.walls, held_out)["part"][0].samples
+    windows = np.lib.stride_tricks.sliding_window_view(layer, window, 0).swapaxes(1, 2)
+    onnx = onnxruntime.InferenceSession(exported / "model.onnx", providers=["CPUExecutionProvider"])
+    (truth,) = onnx.run(None, {"x": np.ascontiguousarray(windows)})
+    with (
+        serving(exported.parent.parent, tmp_path / "s", None) as listen,
+        connect(listen["unix"], "printer-error") as client,
+    ):
+        answers, flags = client.run(layer)
+    assert (flags[: window - 1] == Flag.WARMING_UP).all()
+    assert not (flags[window - 1 :] & (Flag.WARMING_UP | Flag.REFUSED | Flag.LIMITED)).any()
+    np.testing.assert_allclose(answers[window - 1 :], truth, rtol=0, atol=2e-6 * np.abs(truth).max())
 
 
 def test_prepared_samples_are_trained_on_and_evaluated(

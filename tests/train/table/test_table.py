@@ -14,7 +14,6 @@ import torch
 from learn_rt.spec import Kind
 from learn_rt.train import cli
 from learn_rt.train.core.checkpoint import load_servable
-from learn_rt.train.table import carried
 from learn_rt.train.table.model import CarriedNet, NetConfig, PointNet, WindowNet
 
 QUICK = ["system=table", "threads=1", "loop.epochs=2", "net.hidden_size=12", "samples_per_epoch=4000"]
@@ -178,35 +177,12 @@ def test_a_carried_net_answers_alike_whole_in_chunks_and_by_steps() -> None:
     by_steps = torch.stack(stepped, 1)
     torch.testing.assert_close(net(x), by_steps[:, -1])
     torch.testing.assert_close(net(x[:, :3]), by_steps[:, 2])  # shorter than the linear map's taps
-    h, parts = torch.zeros(2, 4, 6).double(), []
+    states, parts = None, []
     for part in net.standard(x).split(7, 1):
-        added, h = net.run(part, h)
+        added, states = net.run(part, states)
         parts.append(added)
     straight = torch.stack([net.straight(row) for row in x])
     torch.testing.assert_close(net.physical(straight + torch.cat(parts, 1)), by_steps)
-
-
-def test_chunks_of_a_sequence_follow_each_other_and_hold_every_sample() -> None:
-    net = CarriedNet(NetConfig(taps=3, linear=False), 3, 1, 1)
-    data = [(torch.arange(n * 1.0)[:, None] + start, torch.zeros(n, 1)) for n, start in ((300, 1000), (90, 5000))]
-    chunks = carried.Chunks(net, data, chunk=16, carry=64, side_by_side=3)
-    seen: list[float] = []
-    before: torch.Tensor | None = None
-    batches = list(chunks.batches(torch.Generator().manual_seed(1)))
-    assert len(batches) == chunks.n_batches
-    for z, _, weight, first in batches:
-        assert bool(first.all()) or not bool(first.any())
-        if not first[0]:
-            assert before is not None
-            both = (before[:, 0] > 0) & (z[:, 0, 0] > 0)
-            assert torch.equal(z[both, 0, 0], before[both, 0] + 1)
-        before = z[:, -1]
-        seen += z[..., 0][weight > 0].tolist()
-    every = {float(v) for x, _ in data for v in x[:, 0]}
-    assert len(seen) == len(set(seen))
-    assert set(seen) <= every
-    # what is missing warms up sequences that begin inside a recording: 16 samples each
-    assert len(every - set(seen)) == 16 * 6
 
 
 def test_a_carried_state_is_trained_and_served(logs: Path, tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from learn_rt.spec import Scope, State
+from learn_rt.train.core.cells import lstm_step
 from learn_rt.train.core.config import within
 from learn_rt.train.core.servable import Servable
 
@@ -95,11 +95,7 @@ class ErrorNet(Servable):
 
     def step(self, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         """Return (errors, h0, c0, ...) after one raw sample (batch, 4)."""
-        hidden = self._front(self.signals(x))
-        following: list[Tensor] = []
-        for layer in range(self.config.num_layers):
-            hidden, c = self._cell(layer, hidden, states[2 * layer], states[2 * layer + 1])
-            following += [hidden, c]
+        hidden, following = lstm_step(self.lstm, self._front(self.signals(x)), states)
         return (self.physical(self.head(hidden)), *following)
 
     def rounding(self, x: Tensor) -> Tensor:
@@ -161,11 +157,3 @@ class ErrorNet(Servable):
         high = round(step / unit) * unit
         whole = torch.round(position * (1.0 / step))
         return ((position - whole * high) - whole * (step - high)) * (2.0 * math.pi / step)
-
-    def _cell(self, layer: int, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        """One LSTM cell, written out so that the recurrent half is a node of its own in the step graph."""
-        w = {k: getattr(self.lstm, f"{k}_l{layer}") for k in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
-        recurrent = F.linear(h, w["weight_hh"], w["bias_ih"] + w["bias_hh"])
-        i, f, g, o = (F.linear(x, w["weight_ih"]) + recurrent).chunk(4, 1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        return torch.sigmoid(o) * torch.tanh(c), c
