@@ -130,7 +130,7 @@ class RunConfig:
     seed: int = 42
     device: str = "auto"  # auto, cpu, cuda
     devices: int = 1  # processes that share every batch (DDP)
-    precision: str = "32-true"  # or bf16-mixed, 16-mixed (GPU)
+    precision: str = "32-true"  # or bf16-mixed; on a GPU also 16-mixed
     deterministic: bool = False  # refuse operations that are not (the CPU's are, at a given number of threads)
     threads: int = 0  # of the CPU; 0: all that the process may use
     logger: list[Logger] = field(default_factory=list)  # beside metrics.jsonl, as in logger=[tensorboard,wandb]

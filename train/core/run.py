@@ -30,6 +30,8 @@ def launch(kind: type[Task], config: RunConfig, folder: RunFolder) -> dict[str, 
     With devices=N, N processes start here and each takes its share of every batch; under torchrun they are there.
     Raises: ValueError, OSError: as the task and the trainer say.
     """
+    if config.precision == "16-mixed" and (config.device == "cpu" or not torch.cuda.is_available()):
+        raise ValueError("precision=16-mixed needs a GPU: on the CPU set precision=bf16-mixed")
     torchrun = "TORCHELASTIC_RUN_ID" in os.environ
     devices = int(os.environ["LOCAL_WORLD_SIZE"]) if torchrun else config.devices
     strategy = "auto" if devices == 1 and not torchrun else "ddp" if torchrun else "ddp_spawn"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -37,5 +38,11 @@ def test_weights_and_biases_writes_offline(train: Train, monkeypatch: pytest.Mon
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.setenv("WANDB_PROJECT", "of-mine")
     run = train(run={"logger": ["wandb"]})
-    assert list(run.root.glob("wandb/offline-run-*/*.wandb"))
+    [log] = run.root.glob("wandb/offline-run-*/*.wandb")
+    written = log.read_bytes()
+    assert b"of-mine" in written
+    for line in run.lines:
+        for key in ("loss", "rmse", "lr"):
+            assert json.dumps(line[key]).encode() in written, key

@@ -157,6 +157,13 @@ def test_less_precision_trains_too(train: Train) -> None:
     assert half.results["accuracy"]["rmse"] == pytest.approx(full.results["accuracy"]["rmse"], rel=0.2)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, where it works")
+def test_half_precision_without_a_gpu_is_refused_before_anything_is_written(train: Train, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="precision=16-mixed needs a GPU: on the CPU set precision=bf16-mixed"):
+        train("half", {"precision": "16-mixed"})
+    assert not (tmp_path / "half").exists()
+
+
 def test_a_loss_that_runs_away_is_named(train: Train) -> None:
     with pytest.raises(ValueError, match=r"the training loss is (nan|inf) in epoch 1: lower loop\.lr"):
         train(run={"scale": 1e38}, lr=10.0, clip_norm=0.0)
