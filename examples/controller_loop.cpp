@@ -135,8 +135,8 @@ void write_log(const std::vector<Tick>& ticks, const std::string& path) {
 constexpr const char* kUsage =
     "usage: controller_loop ADDRESS [MODEL] [--rate HZ] [--seconds S] [--deadline-us US] [--on-miss "
     "hold|zero|nominal]\n"
-    "                       [--spin] [--io-cpu N] [--log FILE]\n"
-    "ADDRESS: inproc:REPOSITORY, unix:PATH or grpc://HOST:PORT\n";
+    "                       [--wait sleep|doze|spin] [--io-cpu N] [--log FILE]\n"
+    "ADDRESS: inproc:REPOSITORY, unix:PATH, grpc://HOST:PORT or shm:NAME\n";
 
 double number(const char* name, const char* text) {
   char* end = nullptr;
@@ -161,8 +161,13 @@ Settings read_arguments(int argc, char** argv) {
       settings.seconds = number("--seconds", value());
     } else if (key == "--deadline-us") {
       settings.deadline_us = number("--deadline-us", value());
-    } else if (key == "--spin") {
-      settings.client.spin = true;
+    } else if (key == "--wait") {
+      const std::string wait = value();
+      if (wait != "sleep" && wait != "doze" && wait != "spin")
+        throw std::invalid_argument("--wait must be sleep, doze or spin, got '" + wait + "'");
+      settings.client.wait = wait == "sleep"  ? learn_rt::Wait::kSleep
+                             : wait == "doze" ? learn_rt::Wait::kDoze
+                                              : learn_rt::Wait::kSpin;
     } else if (key == "--io-cpu") {
       settings.client.io_cpu = std::atoi(value());
     } else if (key == "--log") {

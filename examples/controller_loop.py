@@ -80,13 +80,13 @@ def report(ticks: Ticks, client: Client) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the loop; return 0 when done, 1 when it could not."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("address", help="inproc:REPOSITORY, unix:PATH or grpc://HOST:PORT")
+    parser.add_argument("address", help="inproc:REPOSITORY, unix:PATH, grpc://HOST:PORT or shm:NAME")
     parser.add_argument("model", nargs="?", default="printer")
     parser.add_argument("--rate", type=float, default=500.0, help="ticks a second")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--deadline-us", type=float, default=1500.0)
     parser.add_argument("--on-miss", choices=("hold", "zero", "nominal"), default="hold")
-    parser.add_argument("--spin", action="store_true")
+    parser.add_argument("--wait", choices=("sleep", "doze", "spin"), default="doze")
     parser.add_argument("--log", metavar="FILE", help="write the commands as CSV")
     args = parser.parse_args(argv)
     n, dt_s = int(args.seconds * args.rate), 1.0 / args.rate
@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--rate must be above 0 and --seconds hold at least one tick")
     try:
         rest = plan(np.zeros(1))[0]  # the printer has stood at the start of the path
-        with connect(args.address, args.model, on_miss=args.on_miss, rest=rest, spin=args.spin) as client:
+        with connect(args.address, args.model, on_miss=args.on_miss, rest=rest, wait=args.wait) as client:
             preview = client.spec.preview
             path = plan(np.arange(n + preview) * dt_s)
             ticks = control(client, path, preview, dt_s, args.deadline_us * 1e-6)

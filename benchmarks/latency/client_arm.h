@@ -27,7 +27,7 @@ class ClientArm final : public Arm {
                                   " outputs, the model has " + std::to_string(n_outputs));
     }
     ClientOptions options;
-    options.spin = spin;
+    options.wait = spin ? Wait::kSpin : Wait::kDoze;
     client_ = Client::connect(address, model, options);
   }
 

@@ -215,7 +215,7 @@ def connect(
     *,
     on_miss: Literal["hold", "zero", "nominal"] = "hold",
     rest: ArrayLike | None = None,
-    spin: bool = False,
+    wait: Literal["sleep", "doze", "spin"] = "doze",
     capacity: int = 1024,
     contract_hash: str = "",
     connect_timeout_s: float = 5.0,
@@ -227,11 +227,12 @@ def connect(
     """Return a client of a served model: a Client, or a RolloutClient for a model of kind rollout.
 
     Args:
-        address: inproc:REPOSITORY, unix:PATH or grpc://HOST:PORT.
+        address: inproc:REPOSITORY, unix:PATH, grpc://HOST:PORT or shm:NAME.
         version: a number, or a label ("stable").
         on_miss: what predict() answers when the model's answer is not there in time.
         rest: (n_features,) a sample taken to have stood for ever before the first one; without it the window warms up.
-        spin: poll instead of sleeping, on the I/O thread and in predict(): two cores for less latency.
+        wait: how predict(), the I/O thread and, over shared memory, the server wait: "spin" polls, a core a side for
+            less latency; "doze" sleeps but polls around the time of the next sample (shared memory; elsewhere as "sleep").
         capacity: samples, and answers, that can wait.
         contract_hash: refuse a model of another contract.
         connect_timeout_s: for the connection, and for any answer before the stream counts as lost.

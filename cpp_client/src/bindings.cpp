@@ -34,6 +34,13 @@ OnMiss as_policy(const std::string& name) {
   throw py::value_error("on_miss must be 'hold', 'zero' or 'nominal', got '" + name + "'");
 }
 
+Wait as_wait(const std::string& name) {
+  if (name == "sleep") return Wait::kSleep;
+  if (name == "doze") return Wait::kDoze;
+  if (name == "spin") return Wait::kSpin;
+  throw py::value_error("wait must be 'sleep', 'doze' or 'spin', got '" + name + "'");
+}
+
 // A Client for one Python thread at a time: the GIL is released while it waits, so a second thread could get in.
 class PyClient {
  public:
@@ -153,8 +160,8 @@ class PyClient {
 };
 
 py::object connect_any(const std::string& address, const std::string& model, const std::string& version,
-                       const std::string& on_miss, const py::object& rest, bool spin, std::size_t capacity,
-                       const std::string& contract_hash, double connect_timeout_s, int io_cpu,
+                       const std::string& on_miss, const py::object& rest, const std::string& wait,
+                       std::size_t capacity, const std::string& contract_hash, double connect_timeout_s, int io_cpu,
                        std::size_t max_candidates, std::size_t max_horizon, std::size_t threads) {
   ClientOptions options;
   options.version = version;
@@ -165,7 +172,7 @@ py::object connect_any(const std::string& address, const std::string& model, con
       throw py::value_error("rest must be one sample, (n_features,), got " + shape_of(values));
     options.rest.assign(values.data(), values.data() + values.size());
   }
-  options.spin = spin;
+  options.wait = as_wait(wait);
   options.capacity = capacity;
   options.contract_hash = contract_hash;
   const auto timeout_ns = std::chrono::nanoseconds(as_nanoseconds(connect_timeout_s, "connect_timeout_s"));
@@ -180,8 +187,9 @@ py::object connect_any(const std::string& address, const std::string& model, con
   try {
     return py::cast(std::make_unique<PyClient>(address, model, options));
   } catch (const IsRollout&) {
-    if (on_miss != "hold" || spin || capacity != ClientOptions().capacity || io_cpu != -1) {
-      throw py::value_error("on_miss, spin, capacity and io_cpu are not for a model of kind rollout, as " + model +
+    if (on_miss != "hold" || options.wait != ClientOptions().wait || capacity != ClientOptions().capacity ||
+        io_cpu != -1) {
+      throw py::value_error("on_miss, wait, capacity and io_cpu are not for a model of kind rollout, as " + model +
                             " is");
     }
     RolloutClientOptions of_rollout;
@@ -270,7 +278,7 @@ PYBIND11_MODULE(_client, m) {
   c::bind_rollout(m);
 
   m.def("connect", &c::connect_any, "address"_a, "model"_a, "version"_a = "stable", py::kw_only(), "on_miss"_a = "hold",
-        "rest"_a = py::none(), "spin"_a = false, "capacity"_a = 1024, "contract_hash"_a = "",
+        "rest"_a = py::none(), "wait"_a = "doze", "capacity"_a = 1024, "contract_hash"_a = "",
         "connect_timeout_s"_a = 5.0, "io_cpu"_a = -1, "max_candidates"_a = RolloutClientOptions().max_candidates,
         "max_horizon"_a = RolloutClientOptions().max_horizon, "threads"_a = RolloutClientOptions().threads);
 }

@@ -48,7 +48,7 @@ void GrpcTransport::open(const Opening& opening, Receiver& receiver) {
   stream_ = std::make_unique<GrpcStream>(make_channel(target_), opening, receiver, spin_);
 }
 
-bool GrpcTransport::can_send() const noexcept { return stream_ && stream_->can_send(); }
+std::size_t GrpcTransport::room() noexcept { return stream_ && stream_->can_send() ? kAnyNumber : 0; }
 void GrpcTransport::send(const Chunk& chunk) { stream_->send(chunk); }
 void GrpcTransport::poll() {
   if (stream_) stream_->poll();

@@ -23,7 +23,7 @@ class GrpcTransport final : public Transport {
 
   Spec describe(const std::string& model, const std::string& version, std::chrono::milliseconds timeout) override;
   void open(const Opening& opening, Receiver& receiver) override;
-  bool can_send() const noexcept override;
+  std::size_t room() noexcept override;
   void send(const Chunk& chunk) override;
   void poll() override;
   void close() noexcept override;

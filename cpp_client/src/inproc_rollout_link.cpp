@@ -1,7 +1,7 @@
 #include "inproc_rollout_link.h"
 
-#include "doorbell.h"
 #include "inproc_transport.h"
+#include "learn_rt/doorbell.h"
 
 namespace learn_rt::client {
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <stdexcept>
 
-#include "doorbell.h"
+#include "learn_rt/doorbell.h"
 
 namespace learn_rt::client {
 namespace {

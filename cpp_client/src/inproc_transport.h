@@ -22,7 +22,7 @@ class InprocTransport final : public Transport {
 
   Spec describe(const std::string& model, const std::string& version, std::chrono::milliseconds timeout) override;
   void open(const Opening& opening, Receiver& receiver) override;
-  bool can_send() const noexcept override { return session_ != nullptr; }
+  std::size_t room() noexcept override { return session_ ? kAnyNumber : 0; }
   void send(const Chunk& chunk) override;
   void close() noexcept override { session_.reset(); }
 

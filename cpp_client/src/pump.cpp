@@ -19,7 +19,8 @@ constexpr std::size_t kMaxChunkBytes = 512 * 1024;  // half of what the protocol
 constexpr std::size_t kMaxCatchUp = 4096;           // ticks
 constexpr std::int64_t kFirstPauseNs = 10'000'000;  // before the first attempt to reconnect; doubles up to the longest
 constexpr std::int64_t kLongestPauseNs = 1'000'000'000;
-constexpr std::int64_t kLookNs = 20'000'000;  // how often a stream that is down or waited for is looked after
+constexpr std::int64_t kLookNs = 20'000'000;          // how often a stream that is down or waited for is looked after
+constexpr auto kNap = std::chrono::microseconds(50);  // between two looks at a direct transport
 constexpr std::uint32_t kServerFlags = ~static_cast<std::uint32_t>(kLate | kDisconnected);
 
 }  // namespace
@@ -42,7 +43,7 @@ Pump::Pump(std::unique_ptr<Transport> transport, const Spec& spec, Opening openi
            SampleRing& samples, AnswerRing& answers, Doorbell& control)
     : transport_(std::move(transport)),
       opening_(std::move(opening)),
-      spin_(options.spin),
+      spin_(options.wait == Wait::kSpin),
       replayable_(spec.kind != Kind::kStateful || spec.forgetting > 0),
       io_cpu_(options.io_cpu),
       patience_ns_(std::chrono::nanoseconds(options.connect_timeout).count()),
@@ -83,7 +84,11 @@ std::string Pump::last_error() const {
 void Pump::run() {
   std::uint32_t idle = 0;
   while (!stop_.load(std::memory_order_acquire)) {
-    if (spin_) transport_->poll();
+    if (direct()) {
+      mind();
+      continue;
+    }
+    if (spin_ || transport_->direct()) transport_->poll();
     watch();
     if (link_.load(std::memory_order_acquire) == Link::kLost) give_up();
     if (link_.load(std::memory_order_acquire) == Link::kDown) {
@@ -92,6 +97,8 @@ void Pump::run() {
     }
     if (const std::size_t n = sendable()) {
       send(n);
+    } else if (transport_->direct()) {
+      caught_up() ? hand_over() : std::this_thread::sleep_for(kNap);
     } else if (spin_) {
       // Where the two threads have to share a core, the control thread must not wait for the end of our time slice.
       if (++idle % 64 == 0) std::this_thread::yield();
@@ -106,6 +113,51 @@ void Pump::run() {
     }
   }
   transport_->close();
+}
+
+// Whether the stream is where the control thread is, so that it can carry without doing our work.
+bool Pump::caught_up() {
+  return link_.load(std::memory_order_relaxed) == Link::kOpen &&
+         sent_.load(std::memory_order_relaxed) == samples_.end() &&
+         received_.load(std::memory_order_relaxed) == sent_.load(std::memory_order_relaxed);
+}
+
+void Pump::hand_over() {
+  recall_.store(false, std::memory_order_relaxed);
+  direct_.store(true, std::memory_order_release);
+  control_.ring();  // it may sleep where we would wake it
+}
+
+// While the control thread carries: looks whether the stream is still there.
+void Pump::mind() {
+  bell_.wait([this] { return stop_.load(std::memory_order_acquire) || !direct(); }, now_ns() + kLookNs);
+  if (stop_.load(std::memory_order_acquire)) return;
+  if (!direct()) {  // given back
+    lost(recall_.load(std::memory_order_relaxed) ? recall_cause_ : text(fault_, faulty_));
+    return;
+  }
+  if (recall_.load(std::memory_order_relaxed)) return;
+  recall_cause_ = transport_->gone();
+  if (recall_cause_.empty()) recall_cause_ = stalled();
+  if (recall_cause_.empty()) return;
+  {
+    const std::lock_guard lock(error_mutex_);
+    error_ = recall_cause_;
+  }
+  up_.store(false, std::memory_order_release);
+  recall_.store(true, std::memory_order_release);
+}
+
+void Pump::carry() LEARN_RT_REALTIME {
+  if (recall_.load(std::memory_order_acquire)) return give_back();
+  transport_->poll();
+  if (!direct()) return;  // what came was no answer: the I/O thread says what is wrong with it
+  while (const std::size_t n = sendable()) send(n);
+}
+
+void Pump::give_back() LEARN_RT_REALTIME {
+  direct_.store(false, std::memory_order_release);
+  if (!spin_) bell_.ring();
 }
 
 std::int64_t Pump::next_look() const {
@@ -132,22 +184,30 @@ void Pump::open() {
   }
 }
 
-// A stream that stands still is as good as lost: the peer may be gone without a word.
 void Pump::watch() {
+  std::string cause;
+  if (transport_->direct() && link_.load(std::memory_order_relaxed) != Link::kDown) cause = transport_->gone();
+  if (cause.empty()) cause = stalled();
+  if (!cause.empty()) lost(cause);
+}
+
+// A stream that stands still is as good as lost: the peer may be gone without a word. Returns what it waits for.
+std::string Pump::stalled() {
   const auto link = link_.load(std::memory_order_acquire);
-  if (link != Link::kOpening && link != Link::kOpen) return;
+  if (link != Link::kOpening && link != Link::kOpen) return {};
   const auto received = received_.load(std::memory_order_acquire);
-  const bool waiting = link == Link::kOpening || received < sent_.load(std::memory_order_relaxed);
-  if (spin_ && waiting && received == progress_ && (++looks_ & 0xFF) != 0) return;
+  const bool waiting = link == Link::kOpening || received < sent_.load(std::memory_order_acquire);
+  if (spin_ && !direct() && waiting && received == progress_ && (++looks_ & 0xFF) != 0) return {};
   const auto now = now_ns();
   if (!waiting || received != progress_) {
     progress_ = received;
     progress_ns_ = now;
   } else if (now - progress_ns_ > patience_ns_) {
     const auto ms = std::to_string(patience_ns_ / 1'000'000) + " ms";
-    lost(link == Link::kOpening ? "the stream did not open within " + ms
-                                : "no answer to sample " + std::to_string(received) + " within " + ms);
+    return link == Link::kOpening ? "the stream did not open within " + ms
+                                  : "no answer to sample " + std::to_string(received) + " within " + ms;
   }
+  return {};
 }
 
 void Pump::give_up() {
@@ -174,14 +234,15 @@ void Pump::forget_expired() {
 
 // How many samples can go into one message now.
 std::size_t Pump::sendable() {
-  if (link_.load(std::memory_order_acquire) != Link::kOpen || !transport_->can_send()) return 0;
+  const std::size_t transport_room = link_.load(std::memory_order_acquire) == Link::kOpen ? transport_->room() : 0;
+  if (transport_room == 0) return 0;
   const auto sent = sent_.load(std::memory_order_relaxed);
   // In this order: an answer that arrives in between is counted twice, never missed.
   const auto owed = owed_.load(std::memory_order_acquire);
   const std::size_t held = answers_.size() + (sent > owed ? sent - owed : 0);
   const std::size_t room =
       (owed > sent ? owed - sent : 0) + (answers_.capacity() - std::min(held, answers_.capacity()));
-  return std::min({static_cast<std::size_t>(samples_.end() - sent), room, max_chunk_});
+  return std::min({static_cast<std::size_t>(samples_.end() - sent), room, max_chunk_, transport_room});
 }
 
 void Pump::send(std::size_t n) {
@@ -233,26 +294,50 @@ void Pump::lost(const std::string& cause) noexcept {
 
 void Pump::answered(const Reply& reply) noexcept {
   if (link_.load(std::memory_order_acquire) != Link::kOpen) return;
-  if (const std::string cause = fault(reply); !cause.empty()) return lost("the server broke the protocol: " + cause);
+  if (const Fault found = fault(reply); found != Fault::kNone) {
+    if (!direct()) return lost(text(found, reply));
+    fault_ = found;  // putting it into words is not for the control thread
+    faulty_ = reply;
+    return give_back();
+  }
   deliver(reply);
-  if (!spin_) control_.ring();
+  if (!spin_ && !direct()) control_.ring();
 }
 
 // What is wrong with a reply; nothing from the network is used before this was asked.
-std::string Pump::fault(const Reply& reply) {
+Pump::Fault Pump::fault(const Reply& reply) LEARN_RT_REALTIME {
   const auto expected = received_.load(std::memory_order_relaxed);
-  if (expected == sent_.load(std::memory_order_acquire)) return "an answer that nobody asked for";
-  if (reply.sequence != expected)
-    return "an answer to sample " + std::to_string(reply.sequence) + ", expected " + std::to_string(expected);
+  if (expected == sent_.load(std::memory_order_acquire)) return Fault::kUnasked;
+  if (reply.sequence != expected) return Fault::kSequence;
   const SampleHead& head = *samples_.at(expected).head;
-  if (reply.stamp_ns != head.stamp_ns) return "an answer with another sample's stamp";
+  if (reply.stamp_ns != head.stamp_ns) return Fault::kStamp;
   if (reply.n_predictions != head.chunk * n_outputs_ || (reply.n_flags != 0 && reply.n_flags != head.chunk))
-    return std::to_string(reply.n_predictions) + " values and " + std::to_string(reply.n_flags) + " flags for " +
-           std::to_string(head.chunk) + " samples of " + std::to_string(n_outputs_) + " outputs";
-  if (!std::all_of(reply.predictions, reply.predictions + reply.n_predictions,
-                   [](float v) { return std::isfinite(v); }))
-    return "an answer that is not finite";
-  return {};
+    return Fault::kSizes;
+  const bool finite =
+      std::all_of(reply.predictions, reply.predictions + reply.n_predictions, [](float v) { return std::isfinite(v); });
+  return finite ? Fault::kNone : Fault::kNotFinite;
+}
+
+std::string Pump::text(Fault fault, const Reply& reply) {
+  const auto expected = received_.load(std::memory_order_relaxed);
+  const std::string broke = "the server broke the protocol: ";
+  switch (fault) {
+    case Fault::kUnasked:
+      return broke + "an answer that nobody asked for";
+    case Fault::kSequence:
+      return broke + "an answer to sample " + std::to_string(reply.sequence) + ", expected " + std::to_string(expected);
+    case Fault::kStamp:
+      return broke + "an answer with another sample's stamp";
+    case Fault::kSizes:
+      return broke + std::to_string(reply.n_predictions) + " values and " + std::to_string(reply.n_flags) +
+             " flags for " + std::to_string(samples_.at(expected).head->chunk) + " samples of " +
+             std::to_string(n_outputs_) + " outputs";
+    case Fault::kNotFinite:
+      return broke + "an answer that is not finite";
+    case Fault::kNone:
+      break;
+  }
+  return broke + "an answer";
 }
 
 void Pump::deliver(const Reply& reply) {

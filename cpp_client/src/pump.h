@@ -8,8 +8,8 @@
 #include <thread>
 #include <vector>
 
-#include "doorbell.h"
 #include "learn_rt/client.h"
+#include "learn_rt/doorbell.h"
 #include "learn_rt/spec.h"
 #include "ring.h"
 #include "transport.h"
@@ -37,10 +37,11 @@ using AnswerRing = FrameRing<AnswerHead>;
 std::size_t replay_length(const Spec& spec);
 
 // The I/O thread: carries samples from their ring to the transport, several in one message when several wait, and
-// answers back, after checking that they are what was asked for. A sample's sequence number is its position in the
-// ring; it stays there until it is answered and no longer needed for a replay. When the stream is lost, a new one is
-// opened, with growing pauses, and fed the history first: no answer is lost, none comes twice, and the window is the
-// same as before.
+// answers back, after checking that they are what was asked for. Over a direct transport it only opens streams and
+// replays the history; then the control thread carries, until the stream is over. A sample's sequence number is its
+// position in the ring; it stays there until it is answered and no longer needed for a replay. When the stream is lost,
+// a new one is opened, with growing pauses, and fed the history first: no answer is lost, none comes twice, and the
+// window is the same as before.
 class Pump final : private Receiver {
  public:
   Pump(std::unique_ptr<Transport> transport, const Spec& spec, Opening opening, const ClientOptions& options,
@@ -52,8 +53,18 @@ class Pump final : private Receiver {
 
   // Control thread, after it pushed a sample or took an answer out.
   void wake() LEARN_RT_REALTIME {
-    if (!spin_) bell_.ring();
+    if (direct()) {
+      carry();
+    } else if (!spin_) {
+      bell_.ring();
+    }
   }
+  // Any thread: whether it is the control thread that carries.
+  bool direct() const LEARN_RT_REALTIME { return direct_.load(std::memory_order_acquire); }
+  // Control thread, when it carries: takes the answers that are there, sends what can go.
+  void carry() LEARN_RT_REALTIME;
+  // Control thread, when it carries: where it sleeps until there is an answer.
+  SharedDoorbell& direct_bell() LEARN_RT_REALTIME { return *transport_->bell(); }
   // Any thread.
   bool up() const LEARN_RT_REALTIME { return up_.load(std::memory_order_acquire); }
   std::uint64_t streams() const LEARN_RT_REALTIME { return streams_.load(std::memory_order_relaxed); }
@@ -71,11 +82,18 @@ class Pump final : private Receiver {
   void open();
   void give_up();
   void watch();
+  std::string stalled();
+  bool caught_up();
+  void hand_over();
+  void mind();
+  void give_back() LEARN_RT_REALTIME;
   void forget_expired();
   std::size_t sendable();
   void send(std::size_t n);
   std::int64_t next_look() const;
-  std::string fault(const Reply& reply);
+  enum class Fault { kNone, kUnasked, kSequence, kStamp, kSizes, kNotFinite };
+  Fault fault(const Reply& reply) LEARN_RT_REALTIME;
+  std::string text(Fault fault, const Reply& reply);
   void deliver(const Reply& reply);
 
   const std::unique_ptr<Transport> transport_;
@@ -95,6 +113,8 @@ class Pump final : private Receiver {
   std::atomic<std::uint64_t> owed_{0};      // the next sample whose answer the control thread is to get
   std::atomic<Link> link_{Link::kDown};
   std::atomic<bool> up_{false}, stop_{false};
+  std::atomic<bool> direct_{false};        // set by the I/O thread, cleared by the control thread: who carries
+  std::atomic<bool> recall_{false};        // the I/O thread wants to carry again
   std::atomic<std::uint64_t> streams_{0};  // opened so far
   // The I/O thread's own.
   std::vector<float> chunk_;
@@ -102,6 +122,10 @@ class Pump final : private Receiver {
   std::int64_t progress_ns_ = 0;                   // when the stream last got on,
   std::uint64_t progress_ = 0, stream_start_ = 0;  // to where, and where it began
   std::uint32_t looks_ = 0;
+  std::string recall_cause_;
+  // Left by the control thread when it gives the carrying back because of a reply.
+  Fault fault_ = Fault::kNone;
+  Reply faulty_{};
   mutable std::mutex error_mutex_;
   std::string error_;
   std::thread thread_;

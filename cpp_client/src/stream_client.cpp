@@ -10,6 +10,7 @@ namespace learn_rt::client {
 namespace {
 
 constexpr std::int64_t kSpinNs = 5'000;     // an answer that is almost there is not worth a sleep
+constexpr std::int64_t kDozeNs = 50'000;    // what a model that dozes over shared memory may take
 constexpr std::int64_t kGuardNs = 150'000;  // a sleeper wakes up to this late: timer slack and scheduling
 
 }  // namespace
@@ -17,7 +18,8 @@ constexpr std::int64_t kGuardNs = 150'000;  // a sleeper wakes up to this late: 
 StreamClient::StreamClient(std::unique_ptr<Transport> transport, const std::string& model, Spec spec,
                            const ClientOptions& options)
     : spec_(std::move(spec)),
-      spin_(options.spin),
+      spin_(options.wait == Wait::kSpin),
+      doze_(options.wait == Wait::kDoze),
       samples_(options.capacity + replay_length(spec_) + spec_.preview, spec_.n_features()),
       answers_(options.capacity + spec_.preview, spec_.n_outputs()),
       policy_(spec_, options.on_miss),
@@ -75,6 +77,7 @@ bool StreamClient::flush() LEARN_RT_REALTIME {
 
 // Takes the oldest answer that is not late, as the server gave it.
 bool StreamClient::take(Prediction& prediction) LEARN_RT_REALTIME {
+  if (pump_.direct()) pump_.carry();
   while (const auto frame = answers_.front()) {
     const AnswerHead& head = *frame.head;
     const bool late = head.sequence < wanted_;
@@ -140,10 +143,15 @@ Prediction StreamClient::predict(const float* sample, std::chrono::nanoseconds d
 // Waits for the answer to the newest sample, the only one that take() still hands out.
 bool StreamClient::await(Prediction& prediction, std::int64_t deadline_ns) LEARN_RT_REALTIME {
   if (spin_) return spin_for(prediction, deadline_ns);
-  if (spin_for(prediction, std::min(deadline_ns, now_ns() + kSpinNs))) return true;
+  const auto spin_ns = doze_ && pump_.direct() ? kDozeNs : kSpinNs;
+  if (spin_for(prediction, std::min(deadline_ns, now_ns() + spin_ns))) return true;
   const auto asleep_until = deadline_ns == kNever ? kNever : deadline_ns - kGuardNs;
   bool taken = false;
-  bell_.wait([&] { return (taken = take(prediction)) || !pump_.up(); }, asleep_until);
+  do {
+    const bool direct = pump_.direct();
+    const auto ready = [&] { return (taken = take(prediction)) || !pump_.up() || pump_.direct() != direct; };
+    direct ? pump_.direct_bell().wait(ready, asleep_until) : bell_.wait(ready, asleep_until);
+  } while (!taken && pump_.up() && now_ns() < asleep_until);
   return taken || spin_for(prediction, deadline_ns);
 }
 

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "deadline.h"
-#include "doorbell.h"
 #include "learn_rt/client.h"
+#include "learn_rt/doorbell.h"
 #include "learn_rt/spec.h"
 #include "pump.h"
 #include "ring.h"
@@ -57,7 +57,7 @@ class StreamClient final : public Client {
   void miss(std::uint32_t why, const float* nominal) LEARN_RT_REALTIME;
 
   const Spec spec_;
-  const bool spin_;
+  const bool spin_, doze_;
   SampleRing samples_;
   AnswerRing answers_;
   Doorbell bell_;  // the I/O thread rings it when an answer is there

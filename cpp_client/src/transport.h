@@ -3,10 +3,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "learn_rt/client.h"
+#include "learn_rt/doorbell.h"
 #include "learn_rt/realtime.h"
 #include "learn_rt/spec.h"
 
@@ -50,6 +53,8 @@ class Receiver {
   ~Receiver() = default;
 };
 
+constexpr std::size_t kAnyNumber = std::numeric_limits<std::size_t>::max();
+
 // A way to reach served models: one stream at a time, driven by the I/O thread.
 class Transport {
  public:
@@ -59,17 +64,25 @@ class Transport {
   virtual Spec describe(const std::string& model, const std::string& version, std::chrono::milliseconds timeout) = 0;
   // Starts a stream; opened() or lost() follows.
   virtual void open(const Opening& opening, Receiver& receiver) = 0;
-  // Whether send() can be called now; writable() follows when not.
-  virtual bool can_send() const noexcept = 0;
+  // How many samples send() can take now; writable() follows when it was none.
+  virtual std::size_t room() noexcept = 0;
   // Sends a chunk; copies what it needs.
   virtual void send(const Chunk& chunk) = 0;
-  // Takes what has come without waiting. Needed only by a transport made to spin.
+  // Takes what has come without waiting. Needed only by a transport made to spin, and by a direct one.
   virtual void poll() {}
   // Ends the stream. The receiver is not called after it returns.
   virtual void close() noexcept = 0;
+
+  // Direct: room(), send() and poll() allocate nothing, take no lock and enter the kernel only to wake a sleeper, so
+  // that the control thread may call them itself. Everything happens in poll().
+  virtual bool direct() const noexcept { return false; }
+  // Of a direct one: where poll()'s thread sleeps until there is something to take.
+  virtual SharedDoorbell* bell() noexcept { return nullptr; }
+  // Of a direct one: why the stream is over, or empty. Any thread, beside poll().
+  virtual std::string gone() const { return {}; }
 };
 
-// `spin`: no thread of its own, everything happens in poll().
-std::unique_ptr<Transport> make_transport(const Address& address, bool spin);
+// `wait`: with kSpin it has no thread of its own, everything happens in poll().
+std::unique_ptr<Transport> make_transport(const Address& address, Wait wait);
 
 }  // namespace learn_rt::client

@@ -94,7 +94,7 @@ class ScriptedTransport final : public Transport {
     script_->session.begin(opening.rest);
     if (!script_->mute) receiver.opened();
   }
-  bool can_send() const noexcept override { return true; }
+  std::size_t room() noexcept override { return kAnyNumber; }
   void send(const Chunk& chunk) override {
     const std::lock_guard lock(script_->mutex);
     script_->chunk_sizes.push_back(chunk.n);

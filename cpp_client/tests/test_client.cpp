@@ -29,7 +29,7 @@ struct Loop {
 
 class ClientBothWays : public testing::TestWithParam<bool> {
  protected:
-  ClientBothWays() { loop_.options.spin = GetParam(); }
+  ClientBothWays() { loop_.options.wait = GetParam() ? Wait::kSpin : Wait::kSleep; }
   Loop loop_;
 };
 INSTANTIATE_TEST_SUITE_P(Wait, ClientBothWays, testing::Values(false, true),

@@ -3,7 +3,7 @@
 #include <atomic>
 #include <thread>
 
-#include "doorbell.h"
+#include "learn_rt/doorbell.h"
 
 namespace learn_rt::client {
 namespace {

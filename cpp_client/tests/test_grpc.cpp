@@ -22,7 +22,9 @@ void PrintTo(const Way& way, std::ostream* out) { *out << way.name; }
 
 class Grpc : public testing::TestWithParam<Way> {
  protected:
-  Grpc() : server_(GetParam().unix_socket ? folder_.address() : "127.0.0.1:0") { options_.spin = GetParam().spin; }
+  Grpc() : server_(GetParam().unix_socket ? folder_.address() : "127.0.0.1:0") {
+    options_.wait = GetParam().spin ? Wait::kSpin : Wait::kSleep;
+  }
 
   std::string address() const {
     return GetParam().unix_socket ? folder_.address() : "grpc://127.0.0.1:" + std::to_string(server_.port());

@@ -69,7 +69,8 @@ class StopSignal:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="learn-serve",
-        description="Serve a folder of models over gRPC: learn_rt.v1.Predictor, the Open Inference Protocol, health.",
+        description="Serve a folder of models: learn_rt.v1.Predictor over gRPC and shared memory, and over gRPC the Open "
+        "Inference Protocol and health.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -78,7 +79,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--listen",
         action="append",
         metavar="ADDRESS",
-        help="unix:PATH or grpc://HOST:PORT (port 0: any free one); may be repeated; default grpc://127.0.0.1:8001",
+        help="unix:PATH, grpc://HOST:PORT (port 0: any free one) or shm:NAME; may be repeated; default grpc://127.0.0.1:8001",
     )
     parser.add_argument("--model", action="append", default=[], metavar="NAME[/VERSION]", help="default: every model")
     parser.add_argument(

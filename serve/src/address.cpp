@@ -11,6 +11,8 @@
 #include <memory>
 #include <stdexcept>
 
+#include "learn_rt/shm/segment.h"
+
 namespace learn_rt::serve {
 namespace {
 
@@ -36,7 +38,7 @@ sockaddr_un unix_name(const std::string& path) {
 }
 
 [[noreturn]] void refuse(const std::string& text) {
-  throw std::invalid_argument("a listen address is unix:PATH or grpc://HOST:PORT, got '" + text + "'");
+  throw std::invalid_argument("a listen address is unix:PATH, grpc://HOST:PORT or shm:NAME, got '" + text + "'");
 }
 
 }  // namespace
@@ -46,7 +48,7 @@ std::string ListenAddress::grpc_target() const {
 }
 
 std::string ListenAddress::bound(int taken_port) const {
-  return is_unix() ? text : "grpc://" + host + ":" + std::to_string(taken_port);
+  return host.empty() ? text : "grpc://" + host + ":" + std::to_string(taken_port);
 }
 
 ListenAddress ListenAddress::parse(const std::string& text) {
@@ -59,6 +61,12 @@ ListenAddress ListenAddress::parse(const std::string& text) {
       throw std::invalid_argument("a Unix socket's path has at most " +
                                   std::to_string(sizeof(sockaddr_un::sun_path) - 1) + " bytes, got '" + text + "'");
     }
+    return address;
+  }
+  if (text.rfind("shm:", 0) == 0) {
+    address.name = text.substr(4);
+    if (shm::file_name(address.name).empty())
+      throw std::invalid_argument("shm:NAME takes 1 to 64 of A-Z a-z 0-9 . _ -, no dot first, got '" + text + "'");
     return address;
   }
   if (text.rfind("grpc://", 0) != 0) refuse(text);

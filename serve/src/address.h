@@ -4,13 +4,15 @@
 
 namespace learn_rt::serve {
 
-// Where to listen: unix:PATH or grpc://HOST:PORT (port 0: any free one).
+// Where to listen: unix:PATH, grpc://HOST:PORT (port 0: any free one) or shm:NAME.
 struct ListenAddress {
   std::string text;  // as given
-  std::string host;  // empty of a Unix socket; an IPv6 address keeps its brackets
+  std::string host;  // of TCP; an IPv6 address keeps its brackets
   int port = 0;
-  std::string path;  // empty of TCP
+  std::string path;  // of a Unix socket
+  std::string name;  // of a shared-memory segment
 
+  bool is_shm() const noexcept { return !name.empty(); }
   bool is_unix() const noexcept { return !path.empty(); }
   // In gRPC's own grammar.
   std::string grpc_target() const;

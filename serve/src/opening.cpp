@@ -1,6 +1,7 @@
 #include "opening.h"
 
 #include <cmath>
+#include <exception>
 
 #include "status.h"
 
@@ -40,6 +41,37 @@ grpc::Status check_contract(const ModelHost& host, const std::string& contract_h
   return {grpc::StatusCode::FAILED_PRECONDITION, "open.contract_hash is '" + contract_hash + "', but " + host.name() +
                                                      "/" + std::to_string(host.version()) + " has the contract " +
                                                      host.spec().contract_hash + ": ask Describe for its spec"};
+}
+
+grpc::Status describe(const Repository& repository, const v1::DescribeRequest& request,
+                      v1::DescribeResponse* response) {
+  std::shared_ptr<ModelHost> host;
+  if (const grpc::Status found = repository.find(request.model(), request.version(), &host); !found.ok()) return found;
+  response->set_model(host->name());
+  response->set_version(host->version());
+  response->set_contract_hash(host->spec().contract_hash);
+  response->set_spec_json(host->spec().json);
+  response->set_backend(host->model().backend());
+  return grpc::Status::OK;
+}
+
+grpc::Status open_session(const Repository& repository, const v1::Open& open, v1::Opened* opened,
+                          std::unique_ptr<HostedSession>* session) {
+  std::shared_ptr<ModelHost> host;
+  if (const grpc::Status found = repository.find(open.model(), open.version(), &host); !found.ok()) return found;
+  const Spec& spec = host->spec();
+  if (const grpc::Status pinned = check_contract(*host, open.contract_hash()); !pinned.ok()) return pinned;
+  if (spec.kind == Kind::kRollout) return invalid(host->name() + " answers rollouts: open a stream of Rollout");
+  if (const grpc::Status checked = check_rest(spec, open.rest()); !checked.ok()) return checked;
+  try {
+    *session = std::make_unique<HostedSession>(host);
+  } catch (const std::exception& error) {
+    return {grpc::StatusCode::INTERNAL, host->name() + ": no session: " + error.what()};
+  }
+  (*session)->session().begin(open.rest().empty() ? nullptr : open.rest().data());
+  opened->set_version(host->version());
+  opened->set_backend(host->model().backend());
+  return grpc::Status::OK;
 }
 
 }  // namespace learn_rt::serve

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <exception>
 #include <limits>
 #include <string>
 
@@ -23,7 +22,7 @@ grpc::Status PredictStream::answer(const v1::PredictRequest& request, v1::Predic
   response->set_stamp_ns(request.stamp_ns());
   if (request.has_open()) {
     if (hosted_) return invalid("a stream is opened once: `open` belongs in its first request only");
-    const grpc::Status opened = open(request.open(), response->mutable_opened());
+    const grpc::Status opened = open_session(*repository_, request.open(), response->mutable_opened(), &hosted_);
     if (!opened.ok()) return opened;
   } else if (!hosted_) {
     return invalid("the first request of a stream must carry `open`: the model, its version and its contract_hash");
@@ -43,24 +42,6 @@ grpc::Status PredictStream::answer(const v1::PredictRequest& request, v1::Predic
 
 void PredictStream::settle() {
   if (hosted_) hosted_->session().settle();
-}
-
-grpc::Status PredictStream::open(const v1::Open& open, v1::Opened* opened) {
-  std::shared_ptr<ModelHost> host;
-  if (const grpc::Status found = repository_->find(open.model(), open.version(), &host); !found.ok()) return found;
-  const Spec& spec = host->spec();
-  if (const grpc::Status pinned = check_contract(*host, open.contract_hash()); !pinned.ok()) return pinned;
-  if (spec.kind == Kind::kRollout) return invalid(host->name() + " answers rollouts: open a stream of Rollout");
-  if (const grpc::Status checked = check_rest(spec, open.rest()); !checked.ok()) return checked;
-  try {
-    hosted_ = std::make_unique<HostedSession>(host);
-  } catch (const std::exception& error) {
-    return {grpc::StatusCode::INTERNAL, host->name() + ": no session: " + error.what()};
-  }
-  hosted_->session().begin(open.rest().empty() ? nullptr : open.rest().data());
-  opened->set_version(host->version());
-  opened->set_backend(host->model().backend());
-  return grpc::Status::OK;
 }
 
 grpc::Status PredictStream::check_size(const v1::PredictRequest& request) const {

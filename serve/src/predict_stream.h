@@ -24,7 +24,6 @@ class PredictStream {
   void settle();
 
  private:
-  grpc::Status open(const v1::Open& open, v1::Opened* opened);
   grpc::Status check_size(const v1::PredictRequest& request) const;
   // Returns the number of answers.
   int predict(const v1::PredictRequest& request, v1::PredictResponse* response);

@@ -1,5 +1,6 @@
 #include "predictor_service.h"
 
+#include "opening.h"
 #include "predict_stream.h"
 #include "rollout_exchange.h"
 #include "status.h"
@@ -10,15 +11,7 @@ grpc::ServerUnaryReactor* PredictorService::Describe(grpc::CallbackServerContext
                                                      const v1::DescribeRequest* request,
                                                      v1::DescribeResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  std::shared_ptr<ModelHost> host;
-  const grpc::Status found = repository_->find(request->model(), request->version(), &host);
-  if (found.ok()) {
-    response->set_model(host->name());
-    response->set_version(host->version());
-    response->set_contract_hash(host->spec().contract_hash);
-    response->set_spec_json(host->spec().json);
-    response->set_backend(host->model().backend());
-  }
+  const grpc::Status found = describe(*repository_, *request, response);
   reactor->Finish(gate_.ready() ? found : shutting_down());
   return reactor;
 }

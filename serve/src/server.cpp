@@ -60,19 +60,22 @@ Server::Server(std::shared_ptr<Repository> repository, const ServerOptions& opti
   for (const std::string& text : options.listen) {
     addresses.push_back(ListenAddress::parse(text));
     // gRPC would let the second Unix socket take the first one's place.
-    if (addresses.back().is_unix() && std::count(options.listen.begin(), options.listen.end(), text) > 1) {
+    if (addresses.back().host.empty() && std::count(options.listen.begin(), options.listen.end(), text) > 1) {
       throw std::invalid_argument("listen address " + text + " is given twice");
     }
   }
   if (addresses.empty()) throw std::invalid_argument("there is no address to listen on");
   tame_grpc_log();
-  listen(addresses);
+  serve_grpc(addresses);
+  for (const ListenAddress& address : addresses) {
+    if (address.is_shm()) segments_.push_back(std::make_unique<ShmFrontend>(address.name, repository_, gate_));
+  }
   health_.set_serving(true);
 }
 
 Server::~Server() { stop(std::chrono::milliseconds(0)); }
 
-void Server::listen(const std::vector<ListenAddress>& addresses) {
+void Server::serve_grpc(const std::vector<ListenAddress>& addresses) {
   for (const ListenAddress& address : addresses) {
     if (address.is_unix()) clear_stale_socket(address);
   }
@@ -80,6 +83,7 @@ void Server::listen(const std::vector<ListenAddress>& addresses) {
   add_limits(builder);
   std::vector<int> ports(addresses.size(), 0);
   for (std::size_t i = 0; i < addresses.size(); ++i) {
+    if (addresses[i].is_shm()) continue;
     builder.AddListeningPort(addresses[i].grpc_target(), grpc::InsecureServerCredentials(), &ports[i]);
   }
   builder.RegisterService(&predictor_);
@@ -92,7 +96,7 @@ void Server::listen(const std::vector<ListenAddress>& addresses) {
   }
   if (!server_) {
     for (const ListenAddress& address : addresses) {
-      const std::string cause = why_not(address);
+      const std::string cause = address.is_shm() ? "" : why_not(address);
       if (!cause.empty()) throw std::runtime_error("cannot listen on " + address.text + ": " + cause);
     }
     throw std::runtime_error("cannot listen on " + addresses[0].text);
@@ -107,6 +111,7 @@ void Server::stop(std::chrono::milliseconds drain) {
   health_.set_serving(false);
   gate_.wait_empty(drain);
   gate_.end_all(shutting_down());
+  segments_.clear();
   health_.end_watches(shutting_down());
   server_->Shutdown(std::chrono::system_clock::now() + kLastWrites);  // then it cancels what is left
   server_.reset();

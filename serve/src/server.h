@@ -14,6 +14,7 @@
 #include "inference_service.h"
 #include "predictor_service.h"
 #include "repository.h"
+#include "shm_frontend.h"
 
 namespace learn_rt::serve {
 
@@ -24,7 +25,8 @@ struct ServerOptions {
   std::string version;              // of this software, told by ServerMetadata
 };
 
-// The gRPC server: every service on every address. It is ready when the constructor returns.
+// The server: every service on every gRPC address, and streams of samples in shared memory. It is ready when the
+// constructor returns.
 class Server {
  public:
   // Throws std::invalid_argument (an address is not one) or std::runtime_error (which address cannot be listened on,
@@ -44,7 +46,7 @@ class Server {
   void stop(std::chrono::milliseconds drain);
 
  private:
-  void listen(const std::vector<ListenAddress>& addresses);
+  void serve_grpc(const std::vector<ListenAddress>& addresses);
 
   std::shared_ptr<Repository> repository_;
   Gate gate_;
@@ -54,6 +56,7 @@ class Server {
   std::vector<ListenAddress> addresses_;
   std::vector<std::string> bound_;
   std::unique_ptr<grpc::Server> server_;
+  std::vector<std::unique_ptr<ShmFrontend>> segments_;
 };
 
 }  // namespace learn_rt::serve

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -60,8 +61,8 @@ def server(
 ) -> dict[str, str]:
     """Addresses by transport of a running learn-serve."""
     socket = tmp_path_factory.mktemp("socket") / "learn.sock"
-    _, listen = serve([f"unix:{socket}", "grpc://127.0.0.1:0"])
-    return {"inproc": f"inproc:{repository}"} | {"unix" if a.startswith("unix:") else "grpc": a for a in listen}
+    _, listen = serve([f"unix:{socket}", "grpc://127.0.0.1:0", f"shm:test-client-{os.getpid()}"])
+    return {"inproc": f"inproc:{repository}"} | {a.partition(":")[0]: a for a in listen}
 
 
 def smooth_path(n: int) -> np.ndarray:

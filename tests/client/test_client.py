@@ -14,7 +14,7 @@ import pytest
 from learn_rt import runtime
 from learn_rt.client import Client, Flag, connect
 
-TRANSPORTS = ("inproc", "unix", "grpc")
+TRANSPORTS = ("inproc", "unix", "grpc", "shm")
 Smooth = Callable[[int], np.ndarray]
 
 
@@ -31,11 +31,11 @@ def expected(repository: Path, samples: np.ndarray, rest: np.ndarray | None) -> 
     return np.concatenate(answers), np.concatenate(flags)
 
 
-@pytest.mark.parametrize("spin", [False, True])
-def test_a_run_gives_the_sessions_answers_to_the_bit(address: str, spin: bool, repository: Path, path: Smooth) -> None:
+@pytest.mark.parametrize("wait", ["sleep", "doze", "spin"])
+def test_a_run_gives_the_sessions_answers_to_the_bit(address: str, wait: str, repository: Path, path: Smooth) -> None:
     samples = path(3000)
     for rest in (None, samples[0]):
-        with connect(address, "printer", rest=rest, spin=spin) as client:
+        with connect(address, "printer", rest=rest, wait=wait) as client:
             answers, flags = client.run(samples, flush=True)
         want, want_flags = expected(repository, samples, rest)
         np.testing.assert_array_equal(answers, want)
@@ -152,7 +152,7 @@ def test_other_real_numbers_are_taken_as_float32(server: dict[str, str], path: S
 
 @pytest.mark.parametrize("bad", ["", "http://host:80", "grpc://host", "grpc://host:99999", "unix:", "models"])
 def test_an_address_of_another_form_is_refused(bad: str) -> None:
-    with pytest.raises(ValueError, match="inproc:REPOSITORY, unix:PATH or grpc://HOST:PORT"):
+    with pytest.raises(ValueError, match=r"inproc:REPOSITORY, unix:PATH, grpc://HOST:PORT .* or shm:NAME"):
         connect(bad, "printer")
 
 

@@ -22,7 +22,7 @@ def c_plus_plus_loop() -> list[str]:
 
 
 @pytest.mark.parametrize("language", ["python", "c++"])
-@pytest.mark.parametrize("transport", ["inproc", "unix", "grpc"])
+@pytest.mark.parametrize("transport", ["inproc", "unix", "grpc", "shm"])
 def test_the_loop_corrects_every_tick(language: str, transport: str, server: dict[str, str], tmp_path: Path) -> None:
     loop = [sys.executable, str(ROOT / "examples/controller_loop.py")] if language == "python" else c_plus_plus_loop()
     log = tmp_path / "commands.csv"

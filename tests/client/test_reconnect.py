@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import threading
@@ -10,12 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from learn_rt import runtime
 from learn_rt.client import connect
 
 
+@pytest.mark.parametrize("transport", ["unix", "shm"])
 def test_a_killed_server_is_found_again_and_answers_are_exact(
+    transport: str,
     repository: Path,
     serve: Callable[[list[str]], tuple[subprocess.Popen[str], list[str]]],
     path: Callable[[int], np.ndarray],
@@ -25,7 +29,7 @@ def test_a_killed_server_is_found_again_and_answers_are_exact(
     session = runtime.load(repository / "printer" / "1").session()
     session.begin(samples[0])
     want, _ = session.run(samples)
-    address = f"unix:{tmp_path / 'learn.sock'}"
+    address = {"unix": f"unix:{tmp_path / 'learn.sock'}", "shm": f"shm:test-reconnect-{os.getpid()}"}[transport]
     first, _ = serve([address])
     with connect(address, "printer", rest=samples[0]) as client:
         # one at a time, so that the stream is in use when it breaks
@@ -36,7 +40,7 @@ def test_a_killed_server_is_found_again_and_answers_are_exact(
         while not client.last_error:
             time.sleep(0.001)
         assert client.predict(samples[200], 10.0).disconnected
-        assert client.last_error.startswith("UNAVAILABLE")
+        assert client.last_error.startswith("UNAVAILABLE" if transport == "unix" else "the server died")
 
         second = threading.Thread(target=serve, args=([address],))
         second.start()

@@ -122,7 +122,7 @@ def test_what_cannot_be_says_why(addresses: dict[str, str]) -> None:
     with pytest.raises(ConnectionError, match="rest must have 4 values"):
         connect(addresses["unix"], "cart", rest=[1.0])
     with pytest.raises(ValueError, match="are not for a model of kind rollout"):
-        connect(addresses["unix"], "cart", spin=True)
+        connect(addresses["unix"], "cart", wait="spin")
     client = connect(addresses["unix"], "cart")
     with pytest.raises(TypeError, match="either deadline_s or deadline_us"):
         client.rollout(plans(1, 1))

@@ -112,7 +112,7 @@ def test_a_broken_model_folder_is_named_with_the_cause(served: Any, tmp_path: Pa
 @pytest.mark.parametrize(
     ("arguments", "cause"),
     [
-        (("--listen", "shm:name"), "a listen address is unix:PATH or grpc://HOST:PORT, got 'shm:name'"),
+        (("--listen", "shm:a/b"), "shm:NAME takes 1 to 64 of A-Z a-z 0-9 . _ -, no dot first, got 'shm:a/b'"),
         (("--listen", "unix:/tmp/s", "--listen", "unix:/tmp/s"), "listen address unix:/tmp/s is given twice"),
         (("--model", "other"), "holds no model 'other'; it holds printer"),
         (("--model", "printer/7"), "holds no version '7'; it holds 1"),

@@ -15,6 +15,13 @@ namespace learn_rt {
 // What predict() answers when the model's answer is not there in time.
 enum class OnMiss { kHold, kZero, kNominal };
 
+// How predict(), the I/O thread, and over shared memory the server, wait.
+enum class Wait {
+  kSleep,  // until woken
+  kDoze,   // over shared memory: asleep, but polling around the time of the next sample; elsewhere as kSleep
+  kSpin,   // polling: a core a side for less latency
+};
+
 struct ClientOptions {
   std::string version = "stable";
   OnMiss on_miss = OnMiss::kHold;
@@ -22,8 +29,8 @@ struct ClientOptions {
   std::vector<float> rest;      // a sample taken to have stood for ever before the first one; empty: a cold start
   std::string contract_hash;    // empty: the served model's, asked for at connect
   std::chrono::milliseconds connect_timeout{5000};  // to connect, and for any answer before the stream counts as lost
-  bool spin = false;  // the I/O thread and predict() poll instead of sleeping: two cores for less latency
-  int io_cpu = -1;    // pins the I/O thread
+  Wait wait = Wait::kDoze;
+  int io_cpu = -1;  // pins the I/O thread
 };
 
 struct Prediction {
@@ -45,14 +52,16 @@ struct ClientStats {
 };
 
 // A control loop's end of a stream. The control thread never blocks: between it and one I/O thread, which owns the
-// transport, are two lock-free rings. Everything marked real-time is for the control thread only. With `spin` it makes
-// no system call; without, one futex call may wake the I/O thread, and predict() sleeps on another until shortly before
-// its deadline. A lost stream is taken up again by itself, without a gap in the answers (docs/client.md).
+// transport, are two lock-free rings; over shared memory the control thread carries samples and answers itself, in
+// these calls, and the I/O thread only opens streams. Everything marked real-time is for the control thread only. With
+// Wait::kSpin it makes no system call; else one futex call may wake who takes the sample, and predict() sleeps on
+// another until shortly before its deadline. A lost stream is taken up again by itself, without a gap in the answers
+// (docs/client.md).
 class Client {
  public:
   virtual ~Client() = default;
 
-  // `address`: inproc:REPOSITORY, unix:PATH or grpc://HOST:PORT. Throws std::runtime_error with the cause.
+  // `address`: inproc:REPOSITORY, unix:PATH, grpc://HOST:PORT or shm:NAME. Throws std::runtime_error with the cause.
   static std::unique_ptr<Client> connect(const std::string& address, const std::string& model,
                                          const ClientOptions& options = {});
 

@@ -12,7 +12,7 @@
 
 #include "learn_rt/realtime.h"
 
-namespace learn_rt::client {
+namespace learn_rt {
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
@@ -32,13 +32,15 @@ inline void relax() LEARN_RT_REALTIME {
 }
 
 // Lets one thread sleep until another has something for it. Ringing enters the kernel only when the other one sleeps.
-class Doorbell {
+// `kShared`: the two are threads of different processes, and the bell lies in memory that both map.
+template <bool kShared>
+class BasicDoorbell {
  public:
   // Any thread, after it has published what the sleeper waits for.
   void ring() LEARN_RT_REALTIME {
     // An exchange, not a store: whichever exchange comes second sees what the first one's thread published before it.
     if (state_.exchange(kAwake, std::memory_order_acq_rel) == kAsleep)
-      syscall(SYS_futex, &state_, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+      syscall(SYS_futex, &state_, kWake, 1, nullptr, nullptr, 0);
   }
 
   // One thread only. Sleeps until ready() or `until_ns`; returns ready().
@@ -57,16 +59,20 @@ class Doorbell {
 
  private:
   enum : std::uint32_t { kAwake, kAsleep };
+  static constexpr int kWake = kShared ? FUTEX_WAKE : FUTEX_WAKE_PRIVATE;
+  static constexpr int kWait = kShared ? FUTEX_WAIT_BITSET : FUTEX_WAIT_BITSET_PRIVATE;
 
   void sleep(std::int64_t until_ns) LEARN_RT_REALTIME {
     timespec until{static_cast<time_t>(until_ns / 1'000'000'000), static_cast<long>(until_ns % 1'000'000'000)};
     // FUTEX_WAIT_BITSET takes an absolute time of CLOCK_MONOTONIC: a late call does not sleep longer.
-    syscall(SYS_futex, &state_, FUTEX_WAIT_BITSET_PRIVATE, kAsleep, until_ns == kNever ? nullptr : &until, nullptr,
-            FUTEX_BITSET_MATCH_ANY);
+    syscall(SYS_futex, &state_, kWait, kAsleep, until_ns == kNever ? nullptr : &until, nullptr, FUTEX_BITSET_MATCH_ANY);
   }
 
   static_assert(sizeof(std::atomic<std::uint32_t>) == 4, "the kernel waits on 32 bits");
   alignas(64) std::atomic<std::uint32_t> state_{kAwake};
 };
 
-}  // namespace learn_rt::client
+using Doorbell = BasicDoorbell<false>;
+using SharedDoorbell = BasicDoorbell<true>;
+
+}  // namespace learn_rt

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <functional>
+#include <iterator>
+#include <thread>
+
+// A cage for real-time paths: any system call kills the thread, and any allocation makes one. Sanitizers need both.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define LEARN_RT_CAGE 1
+
+namespace learn_rt::client {
+
+// What malloc() and free() of the test program ask (cage.cpp).
+extern thread_local bool allocation_is_forbidden;
+
+// The calling thread may do nothing but compute from here on, and exit.
+inline void lock_the_cage() {
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_THREAD),
+  };
+  const sock_fprog filter{static_cast<unsigned short>(std::size(program)), program};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) abort();
+  allocation_is_forbidden = true;
+}
+
+// Runs `body` in a cage; false when it was killed. What the C++ library does at the end of a thread would be more than
+// computing, so the thread leaves by the one call that it has.
+inline bool runs_without_system_calls(const std::function<void()>& body) {
+  std::atomic<bool> done{false};
+  std::thread thread([&] {
+    lock_the_cage();
+    body();
+    done.store(true);
+    syscall(SYS_exit, 0);
+  });
+  thread.join();
+  return done;
+}
+
+}  // namespace learn_rt::client
+#endif

@@ -1,0 +1,113 @@
+#include "shm_stream.h"
+
+#include <pthread.h>
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+#include "status.h"
+
+namespace learn_rt::serve {
+namespace {
+
+constexpr std::int64_t kGuardNs = 150'000;    // a sleeper wakes up to this late: timer slack and scheduling
+constexpr std::int64_t kLateNs = 150'000;     // a sample that is later than this is waited for asleep
+constexpr std::int64_t kLookNs = 50'000'000;  // a sleeper looks up this often, so that it can be ended
+constexpr unsigned kLooks = 1024;             // polls between two looks at whether the stream is to end
+
+}  // namespace
+
+ShmStream::ShmStream(shm::Slot& slot, shm::Wait wait, std::unique_ptr<HostedSession> session)
+    : slot_(slot),
+      wait_(wait),
+      hosted_(std::move(session)),
+      period_ns_(static_cast<std::int64_t>(hosted_->host().spec().dt_s * 1e9)),
+      samples_(slot.samples, slot.sample_bytes, hosted_->session().n_features()),
+      answers_(slot.answers, slot.answer_bytes, hosted_->session().n_outputs()),
+      sample_(hosted_->session().n_features()),
+      answer_(hosted_->session().n_outputs()) {
+  if (std::min(samples_.capacity(), answers_.capacity()) < shm::kLeastRecords)
+    throw std::runtime_error("its samples and answers are too wide for shared memory: use a Unix socket");
+  // The positions begin at 0 on both sides, before the client is told that the stream is open.
+  for (auto* ring : {&slot.samples, &slot.answers}) {
+    ring->head.store(0, std::memory_order_relaxed);
+    ring->tail.store(0, std::memory_order_relaxed);
+  }
+}
+
+ShmStream::~ShmStream() { stop(); }
+
+void ShmStream::stop() {
+  end(grpc::Status::OK);
+  if (thread_.joinable()) thread_.join();
+}
+
+void ShmStream::start() {
+  thread_ = std::thread([this] { run(); });
+  pthread_setname_np(thread_.native_handle(), "learn-shm");
+}
+
+void ShmStream::end(const grpc::Status& status) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (status_) return;
+    status_ = status;
+  }
+  ending_.store(true, std::memory_order_release);
+  slot_.samples.bell.ring();
+}
+
+std::optional<grpc::Status> ShmStream::ended() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return status_;
+}
+
+void ShmStream::run() {
+  ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);  // or a timed sleep is 50 us longer than asked
+  while (!ending_.load(std::memory_order_acquire)) {
+    if (!wait_for_sample()) continue;
+    arrival_ns_ = now_ns();
+    if (samples_.waiting() > samples_.capacity()) return end(invalid("the ring of samples was broken"));
+    // A client keeps room for the answers to what it sends.
+    if (answers_.room() == 0) return end(invalid("no room for an answer: the client sends more than it takes"));
+    answer();
+    hosted_->session().settle();
+    if (wait_ == shm::kDoze && samples_.waiting() == 0) until_due(arrival_ns_ + period_ns_);
+  }
+}
+
+void ShmStream::answer() {
+  shm::SampleHead asked{};
+  samples_.take(asked, sample_.data());
+  const std::uint32_t flags = hosted_->session().step(sample_.data(), answer_.data());
+  const std::int64_t took_ns = now_ns() - arrival_ns_;
+  const auto compute_ns = std::min<std::int64_t>(took_ns, std::numeric_limits<std::uint32_t>::max());
+  answers_.write(0, {asked.sequence, asked.stamp_ns, flags, static_cast<std::uint32_t>(compute_ns)}, answer_.data());
+  answers_.publish(1);
+  hosted_->host().counters().answered(1, std::chrono::nanoseconds(took_ns));
+}
+
+// False when there is none: the stream may be to end.
+bool ShmStream::wait_for_sample() {
+  const std::int64_t asleep_from_ns = now_ns() + (wait_ == shm::kDoze ? kGuardNs + kLateNs : 0);
+  for (unsigned i = 1; wait_ == shm::kSpin || now_ns() < asleep_from_ns; ++i) {
+    if (samples_.waiting() != 0) return true;
+    if (i % kLooks == 0 && ending_.load(std::memory_order_relaxed)) return false;
+    relax();
+  }
+  return samples_.bell().wait([this] { return samples_.waiting() != 0 || ending_.load(std::memory_order_acquire); },
+                              now_ns() + kLookNs) &&
+         !ending_.load(std::memory_order_relaxed);
+}
+
+// Sleeps until shortly before the next sample is due, or one is there.
+void ShmStream::until_due(std::int64_t due_ns) {
+  samples_.bell().wait([this] { return samples_.waiting() != 0 || ending_.load(std::memory_order_acquire); },
+                       due_ns - kGuardNs);
+}
+
+}  // namespace learn_rt::serve
