@@ -44,7 +44,7 @@ lint: setup  ## Check style and types.
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	git ls-files '*.cpp' '*.h' | xargs -r $(BIN)/clang-format --dry-run --Werror
 	rm -rf build/typed && $(PIP) install --no-deps --no-build-isolation --target build/typed --config-settings=wheel.cmake=false .
-	cd build/typed && ../../$(BIN)/mypy --config-file ../../pyproject.toml --python-executable ../../$(BIN)/python
+	cd build/typed && ../../$(BIN)/mypy --config-file ../../pyproject.toml --python-executable ../../$(BIN)/python --cache-dir ../mypy
 
 clean:  ## Remove what was built.
 	rm -rf build $(VENV)/.installed
