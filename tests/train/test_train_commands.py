@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from command_lines import failed
 
 from learn_rt.spec import Spec
 from learn_rt.train import cli
@@ -39,15 +40,6 @@ def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run") / "printer"
     cli.train([*QUICK, f"data={data}", f"out={out}"])
     return out
-
-
-def failed(capsys: pytest.CaptureFixture[str], command: Any, *argv: str) -> tuple[int, str]:
-    """Return exit code and the last line on stderr, which no traceback precedes."""
-    with pytest.raises(SystemExit) as caught:
-        command(list(argv))
-    text = capsys.readouterr().err.strip().splitlines()
-    assert "Traceback" not in text[0], text
-    return int(caught.value.code or 0), text[-1]
 
 
 def test_a_run_leaves_its_files_and_says_what_it_did(run: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from command_lines import failed
 
 from learn_rt.benchmarks.latency.serving import serving
 from learn_rt.client import connect
@@ -46,12 +47,6 @@ def models(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     assert export_cli.main([str(run / "best.ckpt"), "--format", "onnx", "--out", str(folder)]) == 0
     return folder
-
-
-def failed(capsys: pytest.CaptureFixture[str], command: Any, *argv: str) -> tuple[int, str]:
-    with pytest.raises(SystemExit) as caught:
-        command(list(argv))
-    return int(caught.value.code or 0), capsys.readouterr().err.strip().splitlines()[-1]
 
 
 def test_made_up_actions_are_told_on_a_person_who_was_not_learned_from(run: Path) -> None:

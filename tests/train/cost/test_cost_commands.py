@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from command_lines import failed
 
 from learn_rt.train import cli
 from learn_rt.train.core import checkpoint
@@ -33,14 +33,6 @@ def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     loss = ["loss.recon_type=tukey", "loss.recon_start_epoch=100", "net.members=3"]
     cli.train([*QUICK, *loss, f"data={data}", f"out={out}"])
     return out
-
-
-def failed(capsys: pytest.CaptureFixture[str], command: Any, *argv: str) -> tuple[int, str]:
-    with pytest.raises(SystemExit) as caught:
-        command(list(argv))
-    text = capsys.readouterr().err.strip().splitlines()
-    assert "Traceback" not in text[0], text
-    return int(caught.value.code or 0), text[-1]
 
 
 def test_a_run_learns_and_leaves_its_files(run: Path) -> None:

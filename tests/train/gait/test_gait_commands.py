@@ -13,6 +13,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import tritonclient.grpc as triton
+from command_lines import failed
 
 from learn_rt.client import Flag, connect
 from learn_rt.export.cli import main as export
@@ -29,14 +30,11 @@ SMALL = ["system=gait", "threads=1", "net.hidden=[64,64]", "loop.epochs=3", "loo
 SMALL += ["loop.keep_every=2", "stream.pool_mb=1"]
 
 
-def failed(capsys: pytest.CaptureFixture[str], command: object, *argv: object) -> str:
-    """Return the last line on stderr of a command that exits with 1."""
-    with pytest.raises(SystemExit) as caught:
-        command([str(text) for text in argv])  # type: ignore[operator]
-    assert caught.value.code == 1
-    said = capsys.readouterr().err.strip().splitlines()
-    assert "Traceback" not in "".join(said)
-    return said[-1]
+def refused(capsys: pytest.CaptureFixture[str], command: object, *argv: object) -> str:
+    """Return what a command that exits with 1 says."""
+    code, line = failed(capsys, command, *argv)
+    assert code == 1
+    return line
 
 
 @pytest.fixture(scope="module")
@@ -241,20 +239,20 @@ def test_raw_recordings_are_refined_into_a_corpus(tmp_path: Path, capsys: pytest
 
 
 def test_what_cannot_be_done_is_one_line(gait_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    there = failed(capsys, cli.data, "gait", "synthetic", "--out", gait_corpus)
+    there = refused(capsys, cli.data, "gait", "synthetic", "--out", gait_corpus)
     assert "holds refined_data_0000.npz already: give --force" in there
-    assert "--sequences must be at least 1" in failed(
+    assert "--sequences must be at least 1" in refused(
         capsys, cli.data, "gait", "synthetic", "--out", tmp_path, "--sequences", 0
     )
-    assert "holds the recordings" in failed(capsys, cli.data, "gait", "refine", gait_corpus, "--out", gait_corpus)
-    assert "no .npz files" in failed(capsys, cli.data, "gait", "refine", tmp_path, "--out", tmp_path / "o")
+    assert "holds the recordings" in refused(capsys, cli.data, "gait", "refine", gait_corpus, "--out", gait_corpus)
+    assert "no .npz files" in refused(capsys, cli.data, "gait", "refine", tmp_path, "--out", tmp_path / "o")
     (tmp_path / "x.npz").write_bytes(b"no archive")
     csv = gait_corpus / "parameters.csv"
-    said = failed(capsys, cli.data, "gait", "import", tmp_path / "x.npz", "--parameters", csv, "--out", tmp_path / "c")
+    said = refused(capsys, cli.data, "gait", "import", tmp_path / "x.npz", "--parameters", csv, "--out", tmp_path / "c")
     assert "x.npz: not an NPZ file" in said
     train = [*SMALL, f"out={tmp_path / 'run'}"]
     (tmp_path / "empty").mkdir()
-    assert "no .npz files there" in failed(capsys, cli.train, *train, f"data={tmp_path / 'empty'}")
+    assert "no .npz files there" in refused(capsys, cli.train, *train, f"data={tmp_path / 'empty'}")
     (tmp_path / "alone.npz").write_bytes((gait_corpus / "refined_data_0000.npz").read_bytes())
-    assert "parameters.csv is not there" in failed(capsys, cli.train, *train, f"data={tmp_path / 'alone.npz'}")
+    assert "parameters.csv is not there" in refused(capsys, cli.train, *train, f"data={tmp_path / 'alone.npz'}")
     assert not (tmp_path / "run" / "config.yaml").exists()

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pyarrow as pa
 import pytest
+from command_lines import failed
 from pyarrow import csv, parquet
 
 from learn_rt.train import cli
@@ -79,10 +80,9 @@ def train(folder: Path, *more: str, names: tuple[str, ...] = ("command", "level"
 
 
 def refused(capsys: pytest.CaptureFixture[str], folder: Path, *more: str) -> str:
-    with pytest.raises(SystemExit) as caught:
-        train(folder, *more)
-    assert caught.value.code == 1
-    return capsys.readouterr().err.strip().splitlines()[-1]
+    code, line = failed(capsys, lambda argv: train(folder, *argv), *more)
+    assert code == 1
+    return line
 
 
 @pytest.fixture

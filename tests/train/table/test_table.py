@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from command_lines import failed
 
 from learn_rt.spec import Kind
 from learn_rt.train import cli
@@ -26,14 +27,11 @@ def train(logs: Path, out: Path, *more: str) -> dict[str, Any]:
     return results
 
 
-def failed(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
-    """Return the last line on stderr of a learn-train that fails without a traceback."""
-    with pytest.raises(SystemExit) as caught:
-        cli.train([*QUICK, *argv])
-    text = capsys.readouterr().err.strip()
-    assert "Traceback" not in text
-    assert caught.value.code in (1, 2)
-    return text.splitlines()[-1]
+def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    """Return what a learn-train that fails says."""
+    code, line = failed(capsys, cli.train, *QUICK, *argv)
+    assert code in (1, 2)
+    return line
 
 
 @pytest.mark.parametrize("window", ["12", "pointwise"])
@@ -110,7 +108,7 @@ def test_what_cannot_be_is_one_line(
         for path in logs.glob("*.csv"):
             (tmp_path / "short" / path.name).write_text("\n".join(path.read_text().splitlines()[:900]) + "\n")
         argv += [f"data={tmp_path / 'short'}"]
-    assert said in failed(capsys, *argv)
+    assert said in refused(capsys, *argv)
 
 
 def test_broken_data_is_named_and_can_be_dealt_with(
@@ -122,7 +120,7 @@ def test_broken_data_is_named_and_can_be_dealt_with(
         row[2] = ""
     (folder / "run-2.csv").write_text("\n".join(map(",".join, rows)) + "\n")
     argv = [*COLUMNS, f"data={folder}", f"out={tmp_path / 'run'}", "loop.epochs=1", "window=8"]
-    line = failed(capsys, *argv)
+    line = refused(capsys, *argv)
     assert "run-2.csv: values are missing: speed in 3 of 6,000 rows, first row 100" in line
     cli.train([*QUICK, *argv, "missing=drop"])
     assert "in 7 stretches" in capsys.readouterr().err
@@ -133,7 +131,7 @@ def test_broken_data_is_named_and_can_be_dealt_with(
         row[4] = repr(float(row[4]) / 1000)
         row[2] = row[2] or "0"
     (folder / "run-2.csv").write_text("\n".join(map(",".join, rows)) + "\n")
-    line = failed(capsys, *argv, "overwrite=true")
+    line = refused(capsys, *argv, "overwrite=true")
     assert "run-2.csv: deflection is 0.00" in line
     assert "m and mm" in line
 
