@@ -13,6 +13,7 @@
 #include "learn_rt/model.h"
 #include "python_backend.h"
 #include "python_rollout.h"
+#include "python_signals.h"
 #include "turn.h"
 
 namespace py = pybind11;
@@ -172,6 +173,7 @@ PYBIND11_MODULE(_runtime, m) {
            "(batch, horizon, n_states).");
 
   bind_rollout(m, model);
+  bind_signals(m, model);
 
   py::class_<PySession>(m, "Session", "One stream's state on one model. One thread at a time.")
       .def("begin", &PySession::begin, py::arg("rest") = py::none(),

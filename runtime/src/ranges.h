@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "learn_rt/flags.h"
+#include "learn_rt/observation.h"
 #include "learn_rt/realtime.h"
 #include "learn_rt/spec.h"
 
@@ -16,11 +17,14 @@ class Ranges {
  public:
   explicit Ranges(const std::vector<Signal>& signals) {
     const auto inf = std::numeric_limits<double>::infinity();
-    for (const Signal& signal : signals) {
+    for (const Piece& piece : pieces(signals)) {
+      const Signal& signal = signals[piece.signal];
       const auto valid = signal.range_valid.value_or(std::pair{-inf, inf});
       const auto trained = signal.range_trained.value_or(std::pair{-inf, inf});
-      const Range range{signal.scale, signal.offset, valid.first, valid.second, trained.first, trained.second};
-      ranges_.insert(ranges_.end(), signal.size() * signal.history, range);
+      for (std::size_t i = 0; i < piece.size; ++i) {
+        ranges_.push_back(
+            {signal.scale[i], signal.offset[i], valid.first, valid.second, trained.first, trained.second});
+      }
     }
   }
 

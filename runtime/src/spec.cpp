@@ -154,10 +154,43 @@ float answerable(const Signal& signal, const std::string& path) {
   return outside ? std::nextafter(nearest, 0.0F) : nearest;
 }
 
+// A number for each element: one stands for all.
+std::vector<double> read_each(const Object& signal, const std::string& key, double otherwise, std::size_t size) {
+  const json* found = signal.find(key);
+  if (found == nullptr || !found->is_array()) return std::vector<double>(size, signal.number(key, otherwise));
+  std::vector<double> values;
+  for (const json& value : array(*found, signal.path(key), size, size)) {
+    values.push_back(Object::to_number(value, signal.path(key)));
+  }
+  return values;
+}
+
+// Whether a key has its first choice, which it has when it is missing.
+bool read_choice(const Object& signal, const std::string& key, const char* first, const char* second) {
+  const std::string choice = signal.find(key) == nullptr ? first : signal.text(key);
+  if (choice != first && choice != second) {
+    fail(signal.path(key), std::string("expected ") + first + " or " + second);
+  }
+  return choice == first;
+}
+
+std::vector<std::string> read_elements(const Object& signal, std::size_t size) {
+  const json* found = signal.find("elements");
+  if (found == nullptr || (found->is_array() && found->empty())) return {};
+  const std::string path = signal.path("elements");
+  std::vector<std::string> names;
+  for (const json& name : array(*found, path, size, size)) {
+    if (!name.is_string() || name.get_ref<const std::string&>().empty()) fail(path, "expected names");
+    names.push_back(name.get<std::string>());
+  }
+  if (std::set<std::string>(names.begin(), names.end()).size() != size) fail(path, "a name appears twice");
+  return names;
+}
+
 Signal read_signal(const json& value, const std::string& path, double dt_s) {
   const Object object(value, path,
                       {"name", "unit", "shape", "range_valid", "range_trained", "history", "major", "order", "scale",
-                       "offset", "feedback_of", "nominal", "envelope"});
+                       "offset", "feedback_of", "nominal", "envelope", "elements"});
   Signal signal;
   signal.name = object.text("name");
   signal.unit = object.text("unit");
@@ -167,19 +200,19 @@ Signal read_signal(const json& value, const std::string& path, double dt_s) {
   signal.range_valid = read_range(object, "range_valid");
   signal.range_trained = read_range(object, "range_trained");
   signal.history = object.count("history", 1, 1, kMaxWindow);
-  signal.scale = object.number("scale", 1.0);
-  signal.offset = object.number("offset", 0.0);
-  if (signal.scale == 0.0) fail(object.path("scale"), "must not be 0");
+  signal.scale = read_each(object, "scale", 1.0, signal.size());
+  signal.offset = read_each(object, "offset", 0.0, signal.size());
+  if (std::count(signal.scale.begin(), signal.scale.end(), 0.0) > 0) fail(object.path("scale"), "must not be 0");
   signal.nominal = object.number("nominal", 0.0);
   if (const json* envelope = object.find("envelope")) {
     signal.envelope = read_envelope(*envelope, object.path("envelope"), dt_s);
     if (std::abs(signal.nominal) > signal.envelope->value) fail(object.path("nominal"), "must be inside the envelope");
   }
   signal.nominal = answerable(signal, object.path("nominal"));
-  for (const char* key : {"major", "order"}) {  // laid out by the caller; here only their type counts
-    if (object.find(key) != nullptr) object.text(key);
-  }
+  signal.time_major = read_choice(object, "major", "time", "term");
+  signal.newest_first = !read_choice(object, "order", "oldest", "newest");
   if (object.find("feedback_of") != nullptr) signal.feedback_of = object.text("feedback_of");
+  signal.elements = read_elements(object, signal.size());
   return signal;
 }
 
@@ -244,6 +277,19 @@ void check_rollout(const Spec& spec) {
   }
 }
 
+// What comes back as an input is a whole output.
+void check_feedback(const Spec& spec) {
+  for (std::size_t i = 0; i < spec.inputs.size(); ++i) {
+    const std::string& name = spec.inputs[i].feedback_of;
+    if (name.empty()) continue;
+    const auto named = [&name](const Signal& output) { return output.name == name; };
+    const auto found = std::find_if(spec.outputs.begin(), spec.outputs.end(), named);
+    const std::string path = "$.inputs[" + std::to_string(i) + "].feedback_of";
+    if (found == spec.outputs.end()) fail(path, "names no output");
+    if (found->size() != spec.inputs[i].size()) fail(path, "names an output of another size");
+  }
+}
+
 void check_normalization(const Object& object) {
   const json* found = object.find("normalization");
   if (found == nullptr) return;
@@ -254,9 +300,9 @@ void check_normalization(const Object& object) {
 }  // namespace
 
 std::size_t Signal::size() const noexcept {
-  std::size_t elements = 1;
-  for (const std::size_t n : shape) elements *= n;
-  return elements;
+  std::size_t product = 1;
+  for (const std::size_t n : shape) product *= n;
+  return product;
 }
 
 std::size_t Spec::n_features() const noexcept {
@@ -309,6 +355,7 @@ Spec Spec::parse(std::string text) {
     fail("$.window", "does not fit the kind");
   }
   if ((spec.kind == Kind::kRollout) != (spec.horizon > 0)) fail("$.horizon", "does not fit the kind");
+  check_feedback(spec);
   if (spec.kind == Kind::kRollout) check_rollout(spec);
   check_normalization(object);
   spec.forgetting = object.count("forgetting", 0, 0, std::int64_t{1} << 24);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <exception>
 
+#include "learn_rt/observation.h"
 #include "status.h"
 
 namespace learn_rt::serve {
@@ -23,9 +24,10 @@ grpc::Status check_rest(const Spec& spec, const google::protobuf::RepeatedField<
                    names(spec) + "), got " + std::to_string(rest.size()));
   }
   int i = 0;
-  for (const Signal& signal : spec.inputs) {
-    for (std::size_t k = 0; k < signal.size() * signal.history; ++k, ++i) {
-      const double value = static_cast<double>(rest.Get(i)) * signal.scale + signal.offset;
+  for (const Piece& piece : pieces(spec.inputs)) {
+    const Signal& signal = spec.inputs[piece.signal];
+    for (std::size_t k = 0; k < piece.size; ++k, ++i) {
+      const double value = static_cast<double>(rest.Get(i)) * signal.scale[k] + signal.offset[k];
       const bool inside =
           !signal.range_valid || (value >= signal.range_valid->first && value <= signal.range_valid->second);
       if (std::isfinite(value) && inside) continue;

@@ -21,12 +21,14 @@ struct Signal {
   std::string name;
   std::string unit;
   std::vector<std::size_t> shape;
+  std::vector<std::string> elements;  // their names, in order; empty: they have none
   std::optional<std::pair<double, double>> range_valid;
   std::optional<std::pair<double, double>> range_trained;
-  std::size_t history = 1;           // samples of it that one sample carries
-  std::string feedback_of;           // the output that comes back as this input; empty: none
-  double scale = 1.0, offset = 0.0;  // value * scale + offset is in `unit`, as are the ranges
-  double nominal = 0.0;              // a float's value
+  std::size_t history = 1;                       // ticks of it that one sample carries
+  bool time_major = true, newest_first = false;  // how they lie there: see observation.h
+  std::string feedback_of;                       // the output that comes back as this input; empty: none
+  std::vector<double> scale, offset;             // of each element: value * scale + offset is in `unit`, as the ranges
+  double nominal = 0.0;                          // a float's value
   std::optional<Envelope> envelope;
   std::size_t size() const noexcept;  // elements of `shape`
 };
