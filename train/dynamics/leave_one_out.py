@@ -22,6 +22,8 @@ from rich.table import Column, Table
 from learn_rt.train.core.config import compose_config
 from learn_rt.train.core.run import launch
 from learn_rt.train.core.run_folder import RunFolder
+from learn_rt.train.dynamics.folder import read_folder
+from learn_rt.train.dynamics.noise import noise_floor
 from learn_rt.train.dynamics.task import DynamicsConfig, DynamicsTask
 
 FIXED = [
@@ -37,22 +39,36 @@ FIXED = [
 def leave_one_out(data: str, recordings: list[str], overrides: list[str], out: Path) -> dict[str, Any]:
     """Return, for each recording, mean squared errors of standardised states by step: ours and the baseline's.
 
+    `noise` is the recording's own: who knew the true state to come would still be wrong by it, at every step.
     `pooled` is the quotient of their means over all recordings, `mean_share` the mean of each recording's quotient.
     Raises: ValueError, OSError: as training does.
     """
     rows = {}
+    trajectories = read_folder(Path(data)).rows
     for name in recordings:
         fold = [f"data={data}", f"out={out / name}", "overwrite=true", f"split.test=[{name}]"]
         config = compose_config(DynamicsConfig, DynamicsTask.groups, [*overrides, *FIXED, *fold])
         results = launch(DynamicsTask, config, RunFolder(Path(config.out), config.resume, config.overwrite))
         assert results is not None
-        steps = results["accuracy"]["steps"]
-        rows[name] = {"mse": steps["mse"], "mse_linear": steps["mse_linear"], "seconds": results["train"]["seconds"]}
-    ours, linear = (np.array([row[key] for row in rows.values()]) for key in ("mse", "mse_linear"))
+        accuracy = results["accuracy"]
+        steps, std = accuracy["steps"], np.array(list(accuracy["std"].values()))
+        rows[name] = {
+            "mse": steps["mse"],
+            "mse_linear": steps["mse_linear"],
+            "noise": noise_floor(trajectories[name][:, : len(std)], std),
+            "seconds": results["train"]["seconds"],
+        }
+        shares = [steps["mse"][k] / steps["mse_linear"][k] for k in (0, -1)]
+        print(
+            f"{name}: {shares[0]:.3f} of the baseline's at the first step, {shares[1]:.3f} at the last", file=sys.stderr
+        )
+    ours, linear, noise = (np.array([row[key] for row in rows.values()]) for key in ("mse", "mse_linear", "noise"))
     return {
         "recordings": rows,
         "pooled": (ours.mean(0) / linear.mean(0)).tolist(),
         "mean_share": (ours / linear).mean(0).tolist(),
+        "noise_pooled": (noise.mean() / linear.mean(0)).tolist(),
+        "noise_mean_share": (noise[:, None] / linear).mean(0).tolist(),
     }
 
 
@@ -81,16 +97,23 @@ def main(argv: list[str] | None = None) -> None:
 
 def _print(results: dict[str, Any]) -> None:
     last = len(results["pooled"])
-    table = Table(Column("left out", no_wrap=True), "MSE 1", "linear", "share", f"MSE {last}", "linear", "share", "s")
+    heads = [head for k in (1, last) for head in (f"MSE {k}", "linear", "share", "noise")]
+    table = Table(Column("left out", no_wrap=True), *heads)
     for name, row in results["recordings"].items():
         cells: list[str] = []
         for k in (0, -1):
-            ours, linear = row["mse"][k], row["mse_linear"][k]
-            cells += [f"{ours:.3g}", f"{linear:.3g}", f"{ours / linear:.3f}"]
-        table.add_row(name, *cells, f"{row['seconds']:.0f}")
-    for title, key in (("pooled", "pooled"), ("mean of shares", "mean_share")):
-        table.add_row(title, "", "", f"{results[key][0]:.3f}", "", "", f"{results[key][-1]:.3f}", "")
-    Console(highlight=False).print(table)
+            ours, linear, noise = row["mse"][k], row["mse_linear"][k], row["noise"]
+            cells += [f"{ours:.2g}", f"{linear:.2g}", f"{ours / linear:.3f}", f"{noise / linear:.2f}"]
+        table.add_row(name, *cells)
+    for title, ours, noise in (
+        ("pooled", "pooled", "noise_pooled"),
+        ("mean of shares", "mean_share", "noise_mean_share"),
+    ):
+        cells = [cell for k in (0, -1) for cell in ("", "", f"{results[ours][k]:.3f}", f"{results[noise][k]:.2f}")]
+        table.add_row(title, *cells)
+    Console(highlight=False).print(
+        table, "share: of the linear autoregression's error; noise: the recording's own, in it"
+    )
 
 
 if __name__ == "__main__":
