@@ -60,6 +60,7 @@ class Trainer:
         # Fabric's wrapper casts and watches; where it has nothing to do, small nets are quicker without it.
         unwrapped = fabric.world_size == 1 and config.precision == "32-true"
         self._forward = task.objective if unwrapped else self._objective
+        self._take_step = self._plain.step if unwrapped else self._optimizer.step
         self.keeper = Keeper(task, config, folder, provenance)
         self._n_batches = limited(task.n_batches(), self._loop.limit_train_batches)
         self._n_steps = math.ceil(self._n_batches / self._loop.accumulate)
@@ -162,8 +163,10 @@ class Trainer:
             self._fabric.clip_gradients(self._objective, self._optimizer, clip_val=loop.clip_value)
         if loop.clip_norm:
             self._fabric.clip_gradients(self._objective, self._optimizer, max_norm=loop.clip_norm)
-        self._optimizer.step()
-        self._optimizer.zero_grad()
+        self._take_step()
+        for group in self._plain.param_groups:  # zero_grad() without its bookkeeping
+            for parameter in group["params"]:
+                parameter.grad = None
 
     def _validate(self, epoch: int, figures: dict[str, Tensor]) -> dict[str, Any]:
         """Return the epoch's line of metrics; what depends on them is done."""

@@ -37,18 +37,19 @@ class Weights(NamedTuple):
     project: Map | None
 
 
-def weights_of(net: CostNet) -> tuple[list[Weights], Map]:
-    """Return the layers' weights and the head's: they share the memory of the net's."""
-    layers = []
-    for layer in net.stack():
-        project = None if layer.project is None else _map(layer.project)
-        layers.append(Weights(_map(layer.linear), layer.skips, project))
-    return layers, _map(net.head)
+def weights_of(net: CostNet, parts: Sequence[Tensor]) -> tuple[list[Weights], Map]:
+    """Return the layers' weights and the head's. Args: parts: the values of the net's parameters, in their order."""
+    values = {id(p): part for p, part in zip(net.parameters(), parts, strict=True)}
 
+    def made(linear: Linear) -> Map:
+        weight = values[id(linear.weight)]
+        return Map(weight, weight.transpose(1, 2), values[id(linear.bias)])
 
-def _map(linear: Linear) -> Map:
-    weight = linear.weight.detach()
-    return Map(weight, weight.transpose(1, 2), linear.bias.detach())
+    layers = [
+        Weights(made(layer.linear), layer.skips, None if layer.project is None else made(layer.project))
+        for layer in net.stack()
+    ]
+    return layers, made(net.head)
 
 
 @dataclass

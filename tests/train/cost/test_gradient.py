@@ -101,3 +101,19 @@ def test_a_member_of_an_ensemble_trains_as_if_alone() -> None:
     with torch.no_grad():
         scores = many.scores(x.expand(3, -1, -1))[1], one.scores(x.expand(1, -1, -1))[0]
     torch.testing.assert_close(*scores, rtol=1e-3, atol=1e-3)
+
+
+def test_running_without_python_gives_the_same_bits_for_every_shape_and_loss() -> None:
+    torch.manual_seed(4)
+    net = CostNet(2, 1, NetConfig([5, 4])).double()
+    objective = ObjectiveByHand(net, LossConfig(Recon.tukey, recon_start_epoch=1), direct=True)
+    for step in range(8):
+        objective.epoch = step % 2
+        n = 20 + step // 4
+        x, y, weight = torch.randn(n, 2).double(), torch.randn(n, 1).double(), torch.rand(n, 1).double()
+        found = objective.gradient(x, y, weight)
+        plain = objective._computed(objective.config.at(step % 2), objective.theta.detach(), x, y, weight)
+        assert torch.equal(found[0], plain[0])
+        assert torch.equal(found[1], plain[1])
+        with torch.no_grad():
+            objective.theta.add_(torch.randn_like(objective.theta), alpha=0.1)
