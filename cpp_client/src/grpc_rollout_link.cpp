@@ -1,10 +1,9 @@
-#include "grpc_rollout_link.h"
-
 #include <grpcpp/grpcpp.h>
 
 #include <mutex>
 #include <stdexcept>
 
+#include "grpc_factory.h"
 #include "grpc_stream.h"
 #include "grpc_transport.h"
 #include "learn_rt/v1/predictor.grpc.pb.h"

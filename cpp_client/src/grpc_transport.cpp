@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "grpc_factory.h"
 #include "grpc_stream.h"
 #include "learn_rt/v1/predictor.grpc.pb.h"
 
@@ -54,5 +55,9 @@ void GrpcTransport::poll() {
   if (stream_) stream_->poll();
 }
 void GrpcTransport::close() noexcept { stream_.reset(); }
+
+std::unique_ptr<Transport> make_grpc_transport(const std::string& target, bool spin) {
+  return std::make_unique<GrpcTransport>(target, spin);
+}
 
 }  // namespace learn_rt::client

@@ -1,11 +1,9 @@
 #include <stdexcept>
 
 #include "address.h"
-#include "grpc_rollout_link.h"
-#include "grpc_transport.h"
+#include "grpc_factory.h"
 #include "inproc_rollout_link.h"
 #include "inproc_transport.h"
-#include "shm_transport.h"
 #include "transport.h"
 
 namespace learn_rt::client {
@@ -16,11 +14,11 @@ std::unique_ptr<Transport> make_transport(const Address& address, Wait wait) {
     case Scheme::kInproc:
       return std::make_unique<InprocTransport>(address.rest);
     case Scheme::kUnix:
-      return std::make_unique<GrpcTransport>("unix:" + address.rest, spin);
+      return make_grpc_transport("unix:" + address.rest, spin);
     case Scheme::kGrpc:
-      return std::make_unique<GrpcTransport>(address.rest, spin);
+      return make_grpc_transport(address.rest, spin);
     case Scheme::kShm:
-      return std::make_unique<ShmTransport>(address.rest, wait);
+      return make_shm_transport(address.rest, wait);
   }
   return nullptr;
 }

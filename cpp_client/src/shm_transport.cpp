@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "grpc_factory.h"
 #include "learn_rt/v1/predictor.pb.h"
 
 namespace learn_rt::client {
@@ -133,6 +134,10 @@ std::string ShmTransport::gone() const {
   if (stream_->broken.load(std::memory_order_acquire)) return "the server broke the protocol: a broken ring of answers";
   if (!stream_->open) return stream_->seat.server_lives() ? "" : "the server died";
   return stream_->seat.gone();
+}
+
+std::unique_ptr<Transport> make_shm_transport(const std::string& name, Wait wait) {
+  return std::make_unique<ShmTransport>(name, wait);
 }
 
 }  // namespace learn_rt::client
