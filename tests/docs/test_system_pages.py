@@ -90,7 +90,7 @@ def test_the_commands_of_the_activity_page_run(folder: Path, monkeypatch: pytest
             "--raw data/made-up": "--raw data/made-up --people 4 --actions 2 --repeats 2 --seconds 1",
             "data=data/activity out=runs/activity": f"data=data/activity out=runs/activity loop=debug {small}",
             "loop.epochs=0 out=runs/regressor": f"loop.epochs=0 out=runs/regressor {small}",
-            "loop.epochs=16 seed=0 threads=1": f"loop=debug loop.epochs=1 seed=0 {small}",
+            "loop.epochs=24 seed=0 threads=1": f"loop=debug loop.epochs=1 seed=0 {small}",
             "deadline_us=2000": "deadline_us=500000",
             "unix:/tmp/learn.sock": f"unix:{folder}/s",
         },

@@ -88,6 +88,7 @@ GROUPS: dict[str, dict[str, Any]] = {
     },
     "net": {
         "wide": NetConfig(),
+        "voting": NetConfig(members=4),  # of more, no more is gained
         "seed": NetConfig(extractor=ExtractorConfig(n_filters=16, filter_size=3)),
         "apex": NetConfig(extractor=ExtractorConfig(n_filters=24, filter_size=7), window=400),
     },
