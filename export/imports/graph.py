@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 import onnx
+import onnx.compose
 from onnx import TensorProto, helper
 
 from learn_rt.export.imports.roles import Port, Roles
 from learn_rt.export.onnx_format import SPEC_KEY, check_graph, strip
 from learn_rt.spec import Spec
 
+IR_VERSION = 10  # a file's own may be newer than what runtimes know; nothing here needs more
 DEFAULT_DOMAINS = ("", "ai.onnx")
 _PREFIX = "net/"  # their names, so that none of them is one of ours
 
@@ -46,6 +49,7 @@ def rewrite(source: onnx.ModelProto, roles: Roles, spec: Spec) -> onnx.ModelProt
     opset = next(o.version for o in source.opset_import if o.domain in DEFAULT_DOMAINS)
     model.opset_import.append(helper.make_opsetid("", opset))
     strip(model)
+    model.ir_version = min(model.ir_version, IR_VERSION)
     model.metadata_props.append(onnx.StringStringEntryProto(key=SPEC_KEY, value=spec.to_json()))
     try:
         check_graph(model, [name for name, _ in inputs], [name for name, _ in outputs])
@@ -146,21 +150,21 @@ class _Writer:
             perm = [c.batch_axis, *(i for i in range(len(c.enters.shape)) if i != c.batch_axis)]
             self._turn(self.after, _PREFIX + c.leaves.name, f"state.{c.state.name}.next", perm)
 
-    def _turn(self, to: list[onnx.NodeProto], name: str, result: str, perm: Sequence[int]) -> None:
+    def _turn(self, side: list[onnx.NodeProto], name: str, result: str, perm: Sequence[int]) -> None:
         if list(perm) == sorted(perm):
-            self._add(to, "Identity", [name], [result])
+            self._add(side, "Identity", [name], [result])
         else:
-            self._add(to, "Transpose", [name], [result], perm=list(perm))
+            self._add(side, "Transpose", [name], [result], perm=list(perm))
 
-    def _cast(self, to: list[onnx.NodeProto], name: str, result: str, elem_type: int) -> None:
+    def _cast(self, side: list[onnx.NodeProto], name: str, result: str, elem_type: int) -> None:
         if elem_type == TensorProto.FLOAT:
-            self._add(to, "Identity", [name], [result])
+            self._add(side, "Identity", [name], [result])
         else:
-            self._add(to, "Cast", [name], [result], to=elem_type)
+            self._add(side, "Cast", [name], [result], to=elem_type)
 
-    def _reshape(self, to: list[onnx.NodeProto], name: str, shape: Sequence[int]) -> str:
+    def _reshape(self, side: list[onnx.NodeProto], name: str, shape: Sequence[int]) -> str:
         result = f"{name}.shaped"
-        self._add(to, "Reshape", [name, self._constant(f"{result}.shape", shape)], [result])
+        self._add(side, "Reshape", [name, self._constant(f"{result}.shape", shape)], [result])
         return result
 
     def _constant(self, name: str, values: Sequence[int]) -> str:
@@ -168,9 +172,9 @@ class _Writer:
         return name
 
     def _add(
-        self, to: list[onnx.NodeProto], kind: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: object
+        self, side: list[onnx.NodeProto], kind: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any
     ) -> None:
-        to.append(helper.make_node(kind, list(inputs), list(outputs), name=f"ours.{outputs[0]}", **attributes))
+        side.append(helper.make_node(kind, list(inputs), list(outputs), name=f"ours.{outputs[0]}", **attributes))
 
 
 def _size(port: Port) -> int:

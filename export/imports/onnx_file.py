@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
+import onnx.inliner
+import onnx.version_converter
 from onnx import TensorProto
 from onnx.external_data_helper import ExternalDataInfo
 
@@ -24,7 +25,7 @@ def read_onnx(path: Path) -> onnx.ModelProto:
         raise ValueError(f"{path}: larger than {MAX_BYTES} bytes")
     try:
         model = onnx.ModelProto.FromString(path.read_bytes())
-    except DecodeError:
+    except Exception:  # protobuf's DecodeError, of whichever of its implementations runs
         raise ValueError(f"{path}: not an ONNX file") from None
     if not model.graph.node and not model.graph.output:
         raise ValueError(f"{path}: not an ONNX file: it has no graph")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import onnx
@@ -77,7 +78,7 @@ class Reference(Servable):
         for carried, state in zip(self.roles.states, states, strict=True):
             feeds[carried.enters.name] = np.moveaxis(state, 0, carried.batch_axis)
         try:
-            results = self.evaluator.run(self.names, feeds)
+            results: list[Any] = list(self.evaluator.run(self.names, feeds))
         except Exception as error:
             raise ValueError(f"ONNX's reference cannot evaluate it: {_first_line(error)}") from None
         n = len(self.roles.outputs)

@@ -33,7 +33,7 @@ def check_layout(spec: Spec, x: Numbers, arrays: Mapping[str, Numbers], made: ND
     other = _other_layout(spec, x, arrays, start)
     if other:
         raise ValueError(f"x lies otherwise than the spec says: {other}")
-    columns = _alike(x[start:], made[start:]).all(0)
+    columns = np.atleast_1d(_alike(x[start:], made[start:]).all(0))
     at = 0
     for piece in pieces(spec.inputs):
         mine = slice(at, at + piece.size)
@@ -43,7 +43,7 @@ def check_layout(spec: Spec, x: Numbers, arrays: Mapping[str, Numbers], made: ND
 
 
 def _alike(a: Numbers, b: Numbers) -> NDArray[np.bool_]:
-    return np.abs(a - b) <= CLOSE * (1 + np.abs(b))
+    return np.asarray(np.abs(a - b) <= CLOSE * (1 + np.abs(b)))
 
 
 def _other_layout(spec: Spec, x: Numbers, arrays: Mapping[str, Numbers], start: int) -> str:

@@ -181,3 +181,18 @@ def test_everything_that_is_missing_is_said_at_once(walker, capsys):
         "learn-import: missing: dt_s, the seconds of a tick; the unit of command; --sam"
     )
     assert len(err.splitlines()) == 1
+
+
+def test_float64_at_the_edges_is_cast(plain):
+    x, y = (
+        onnx.helper.make_tensor_value_info(n, onnx.TensorProto.DOUBLE, ["batch", k]) for n, k in (("a", 10), ("b", 4))
+    )
+    weight = onnx.numpy_helper.from_array(np.random.default_rng(3).normal(size=(10, 4)), "w")
+    node = onnx.helper.make_node("MatMul", ["a", "w"], ["b"])
+    graph = onnx.helper.make_graph([node], "g", [x], [y], [weight])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)]), plain / "p.onnx")
+    version, _ = imported(plain, "p.onnx", "plain.yaml", "x.npz", plain / "models")
+    rows = np.random.default_rng(8).normal(size=(3, 10)).astype(np.float32)
+    (got,) = ort(version / "model.onnx", {"x": rows})
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, rows @ onnx.numpy_helper.to_array(weight), rtol=0, atol=1e-5)

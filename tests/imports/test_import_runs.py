@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -180,3 +183,28 @@ def test_a_server_serves_it(walk, recording, closed, tmp_path):
 
 def test_histories_are_as_the_fixture_says(model):
     assert tuple(s.history for s in model.spec.inputs) == HISTORIES
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda s: s["inputs"][3].update(major="sideways"), r"expected time or term - at \$.inputs\[3\].major"),
+        (lambda s: s["inputs"][3].update(order="random"), r"expected oldest or newest - at \$.inputs\[3\].order"),
+        (lambda s: s["inputs"][3].update(elements=["a"]), r"expected an array of 4 to 4 .* \$.inputs\[3\].elements"),
+        (lambda s: s["inputs"][3].update(elements=["a", "b", "b", "c"]), r"a name appears twice - at .*elements"),
+        (lambda s: s["inputs"][3].update(offset=[1, 2]), r"expected an array of 4 to 4 .* \$.inputs\[3\].offset"),
+        (lambda s: s["inputs"][5].update(scale=[1, 2, 3, 0]), r"must not be 0 - at \$.inputs\[5\].scale"),
+        (lambda s: s["inputs"][5].update(feedback_of="walk"), r"names no output - at \$.inputs\[5\].feedback_of"),
+        (lambda s: s["inputs"][0].update(feedback_of="joint_pos_target"), "names an output of another size"),
+    ],
+)
+def test_a_spec_whose_layout_does_not_hold_together_is_not_loaded(edit, message, walk, tmp_path):
+    folder = Path(shutil.copytree(walk, tmp_path / "1"))
+    spec = json.loads((folder / "spec.json").read_text())
+    edit(spec)
+    (folder / "spec.json").write_text(json.dumps(spec))
+    files = sorted(p for p in folder.iterdir() if p.name != "SHA256SUMS")
+    sums = (f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in files)
+    (folder / "SHA256SUMS").write_text("".join(sums))
+    with pytest.raises(RuntimeError, match=message):
+        load(folder)
