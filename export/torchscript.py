@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 import torch
 from torch import Tensor, nn
@@ -62,7 +62,7 @@ def export_torchscript(
         torch.onnx.export(
             module,
             example,
-            file,
+            cast(Any, file),  # torch's types leave open files out
             dynamo=False,
             opset_version=opset,
             input_names=list(inputs),
