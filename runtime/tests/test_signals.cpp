@@ -1,7 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+
+#include "forbidden.h"
 #include "learn_rt/flags.h"
 #include "learn_rt/signal_session.h"
+#include "small_kinds.h"
 #include "small_model.h"
 
 namespace learn_rt {
@@ -152,6 +156,30 @@ TEST(SignalSession, RunsTheModelEverySoManyTicksAndGivesALineBetween) {
     EXPECT_EQ(*held.output(name), y[0]) << k;
     const float part = static_cast<float>(k % 4 + 1) / 4;
     EXPECT_NEAR(*lined.output(name), before + (y[0] - before) * part, 1e-6) << k;
+  }
+}
+
+TEST(SignalSession, StepAndSettleDoNothingForbidden) {
+  if (!testing::kCanForbid) GTEST_SKIP() << "sanitizers take memory and make system calls themselves";
+  for (const auto& [name, model] : testing::small_kinds()) {
+    SignalOptions options;
+    options.every = 3;
+    options.between = Between::kLinear;
+    SignalSession session(*model, options);
+    std::vector<float*> inputs;
+    for (const Signal& input : model->spec().inputs) inputs.push_back(session.input(input.name));
+    const auto samples = SmallModel::walk(300);
+    EXPECT_EQ(testing::what_ends([&] {
+                for (std::size_t k = 0; k < 300; ++k) {
+                  for (std::size_t i = 0; i < inputs.size(); ++i) *inputs[i] = samples[k * inputs.size() + i];
+                  if (k == 100) *inputs[0] = NAN;
+                  if (k == 200) session.begin();
+                  session.step();
+                  session.settle();
+                }
+              }),
+              "nothing")
+        << name;
   }
 }
 
