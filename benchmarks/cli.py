@@ -12,6 +12,7 @@ VERBS = {
         "an unseen part on simulated printers under every method",
     ),
     "latency": ("learn_rt.benchmarks.latency.cli", "what one prediction costs, in process and over each transport"),
+    "calls": ("learn_rt.benchmarks.calls", "what a call from Python costs above the same from C++"),
     "rollouts": ("learn_rt.benchmarks.rollouts", "what a rollout costs on each backend"),
     "cost": (
         "learn_rt.benchmarks.cost.cli",

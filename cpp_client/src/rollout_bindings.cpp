@@ -2,12 +2,11 @@
 
 #include <pybind11/stl.h>
 
-#include <atomic>
 #include <optional>
-#include <stdexcept>
 
-#include "learn_rt/spec.h"
-#include "python_arrays.h"
+#include "arrays.h"
+#include "learn_rt/flags.h"
+#include "python_handle.h"
 
 using namespace pybind11::literals;
 
@@ -23,49 +22,24 @@ struct PyOutcome {
   bool has(std::uint32_t bits) const { return (outcome.flags & bits) != 0; }
 };
 
-// A RolloutClient for one Python thread at a time: the GIL is released while it waits, so a second thread could get in.
-class PyRolloutClient {
+class PyRolloutClient : public PythonHandle<RolloutClient> {
  public:
-  PyRolloutClient(const std::string& address, const std::string& model, const RolloutClientOptions& options) {
-    {
-      const py::gil_scoped_release release;
-      client_ = RolloutClient::connect(address, model, options);
-    }
-    const Spec spec = Spec::parse(client_->spec_json());
-    n_states_ = spec.n_outputs();
-    n_actions_ = spec.n_actions();
-    spec_ = py::module_::import("learn_rt.spec").attr("Spec").attr("from_json")(client_->spec_json());
-  }
-  ~PyRolloutClient() { close(); }
-  PyRolloutClient(const PyRolloutClient&) = delete;
-  PyRolloutClient& operator=(const PyRolloutClient&) = delete;
-
-  void close() {
-    const Turn turn(*this);
-    const py::gil_scoped_release release;
-    client_.reset();
-  }
+  using PythonHandle::PythonHandle;
 
   void observe(const py::object& state, const py::object& action) {
-    const Turn turn(*this);
-    const Floats x = as_vector(state, "state", n_states_), a = as_vector(action, "action", n_actions_);
+    const Turn held = turn();
+    const FloatArray x = floats(state, "state", {n_states()}), a = floats(action, "action", {n_actions()});
     open().observe(x.data(), a.data());
   }
 
   PyOutcome rollout(const py::object& actions, std::optional<double> deadline_s, std::optional<double> deadline_us) {
-    const Turn turn(*this);
+    const Turn held = turn();
     RolloutClient& client = open();
-    if (deadline_s.has_value() == deadline_us.has_value())
-      throw py::type_error("rollout() needs either deadline_s or deadline_us");
-    const std::chrono::nanoseconds deadline(deadline_s ? as_nanoseconds(*deadline_s, "deadline_s")
-                                                       : as_nanoseconds(*deadline_us * 1e-6, "deadline_us"));
-    const Floats a = as_floats(actions, "actions");
-    if (a.ndim() != 3 || static_cast<std::size_t>(a.shape(2)) != n_actions_)
-      throw py::value_error("actions must have shape (candidates, horizon, " + std::to_string(n_actions_) + "), got " +
-                            shape_of(a) + ": one plan is actions[None]");
+    const std::chrono::nanoseconds deadline = as_deadline(deadline_s, deadline_us, "rollout()");
+    const FloatArray a = floats(actions, "actions", {-1, -1, n_actions()}, "one plan is actions[None]");
     const auto candidates = static_cast<std::size_t>(a.shape(0)), horizon = static_cast<std::size_t>(a.shape(1));
     PyOutcome made;
-    py::array_t<float> states({a.shape(0), a.shape(1), static_cast<py::ssize_t>(n_states_)});
+    py::array_t<float> states({a.shape(0), a.shape(1), n_states()});
     py::array_t<std::uint32_t> flags(a.shape(0));
     float* to = states.mutable_data();
     std::uint32_t* bits = flags.mutable_data();
@@ -80,35 +54,9 @@ class PyRolloutClient {
     return made;
   }
 
-  py::object spec() const { return spec_; }
-  const std::string& spec_json() { return open().spec_json(); }
-  std::string last_error() { return open().last_error(); }
-  RolloutStats stats() { return open().stats(); }
-
  private:
-  // Holds the client for one call.
-  class Turn {
-   public:
-    explicit Turn(PyRolloutClient& client) : busy_(client.busy_) {
-      if (busy_.test_and_set()) throw std::runtime_error("a client belongs to one thread: another call is running");
-    }
-    ~Turn() { busy_.clear(); }
-    Turn(const Turn&) = delete;
-    Turn& operator=(const Turn&) = delete;
-
-   private:
-    std::atomic_flag& busy_;
-  };
-
-  RolloutClient& open() {
-    if (!client_) throw py::value_error("the client is closed");
-    return *client_;
-  }
-
-  std::unique_ptr<RolloutClient> client_;
-  std::size_t n_states_ = 0, n_actions_ = 0;
-  py::object spec_;
-  std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
+  py::ssize_t n_states() const { return static_cast<py::ssize_t>(promised().n_outputs()); }
+  py::ssize_t n_actions() const { return static_cast<py::ssize_t>(promised().n_actions()); }
 };
 
 double microseconds(std::int64_t ns) { return static_cast<double>(ns) * 1e-3; }
@@ -116,12 +64,7 @@ double microseconds(std::int64_t ns) { return static_cast<double>(ns) * 1e-3; }
 }  // namespace
 
 py::object connect_rollout(const std::string& address, const std::string& model, const RolloutClientOptions& options) {
-  try {
-    return py::cast(std::make_unique<PyRolloutClient>(address, model, options));
-  } catch (const std::runtime_error& error) {
-    PyErr_SetString(PyExc_ConnectionError, error.what());
-    throw py::error_already_set();
-  }
+  return connect_as<PyRolloutClient>(address, model, options);
 }
 
 void bind_rollout(py::module_& m) {
@@ -149,17 +92,11 @@ void bind_rollout(py::module_& m) {
       .def_readonly("late", &RolloutStats::late)
       .def_readonly("reconnects", &RolloutStats::reconnects);
 
-  py::class_<PyRolloutClient>(m, "RolloutClient", py::module_local())
-      .def("observe", &PyRolloutClient::observe, "state"_a, "action"_a)
+  py::class_<PyRolloutClient> client(m, "RolloutClient", py::module_local());
+  client.def("observe", &PyRolloutClient::observe, "state"_a, "action"_a)
       .def("rollout", &PyRolloutClient::rollout, "actions"_a, "deadline_s"_a = py::none(), py::kw_only(),
-           "deadline_us"_a = py::none())
-      .def("close", &PyRolloutClient::close)
-      .def_property_readonly("spec", &PyRolloutClient::spec)
-      .def_property_readonly("spec_json", &PyRolloutClient::spec_json)
-      .def_property_readonly("stats", &PyRolloutClient::stats)
-      .def_property_readonly("last_error", &PyRolloutClient::last_error)
-      .def("__enter__", [](py::object self) { return self; })
-      .def("__exit__", [](PyRolloutClient& self, const py::args&) { self.close(); });
+           "deadline_us"_a = py::none());
+  PyRolloutClient::bind(client);
 }
 
 }  // namespace learn_rt::client

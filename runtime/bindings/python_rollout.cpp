@@ -16,21 +16,21 @@ class PyRollout {
   explicit PyRollout(std::unique_ptr<RolloutSession> session) : session_(std::move(session)) {}
 
   void begin(const py::object& rest) {
-    const Turn turn(busy_, kOneThread);
+    const Turn turn(busy_, kOneRolloutThread);
     if (rest.is_none()) return session_->begin(nullptr);
     const FloatArray row = floats(rest, "rest", {size(session_->n_states() + session_->n_actions())});
     session_->begin(row.data());
   }
 
   std::uint32_t observe(const py::object& state, const py::object& action) {
-    const Turn turn(busy_, kOneThread);
+    const Turn turn(busy_, kOneRolloutThread);
     const FloatArray x = floats(state, "state", {size(session_->n_states())});
     const FloatArray a = floats(action, "action", {size(session_->n_actions())});
     return session_->observe(x.data(), a.data());
   }
 
   py::tuple rollout(const py::object& actions) {
-    const Turn turn(busy_, kOneThread);
+    const Turn turn(busy_, kOneRolloutThread);
     const FloatArray a = floats(actions, "actions", {-1, -1, size(session_->n_actions())}, "one plan is actions[None]");
     const RolloutLimits& limits = session_->limits();
     const auto candidates = static_cast<std::size_t>(a.shape(0)), horizon = static_cast<std::size_t>(a.shape(1));
@@ -53,7 +53,7 @@ class PyRollout {
   const RolloutLimits& limits() const { return session_->limits(); }
 
  private:
-  static constexpr const char* kOneThread = "a rollout session is one thread's: open one for each thread";
+  static constexpr const char* kOneRolloutThread = "a rollout session is one thread's: open one for each thread";
 
   std::unique_ptr<RolloutSession> session_;
   std::atomic<bool> busy_{false};

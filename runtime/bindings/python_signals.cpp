@@ -11,7 +11,6 @@ namespace py = pybind11;
 namespace learn_rt {
 namespace {
 
-constexpr const char* kOneThread = "a session is one thread's: open one for each thread";
 constexpr const char* kHistory = "give its newest value only, the history is kept here";
 
 // One named signal of a mapping: its shape, and where its values lie.

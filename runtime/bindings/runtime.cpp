@@ -13,8 +13,8 @@
 #include "learn_rt/model.h"
 #include "python_backend.h"
 #include "python_rollout.h"
+#include "python_session.h"
 #include "python_signals.h"
-#include "turn.h"
 
 namespace py = pybind11;
 
@@ -22,81 +22,6 @@ namespace learn_rt {
 namespace {
 
 using Answers = py::array_t<float>;
-using Flags = py::array_t<std::uint32_t>;
-
-constexpr const char* kOneThread = "a session is one thread's: open one for each thread";
-
-// A Session for one Python thread at a time: run() gives the GIL away, so another could come in.
-class PySession {
- public:
-  explicit PySession(const Model& model) : session_(open(model)) {}
-
-  void begin(const py::object& rest) {
-    const Turn turn(busy_, kOneThread);
-    if (rest.is_none()) {
-      const py::gil_scoped_release release;
-      session_->begin(nullptr);
-      return;
-    }
-    const FloatArray sample = floats(rest, "rest", {n_features()});
-    const py::gil_scoped_release release;
-    session_->begin(sample.data());
-  }
-
-  py::tuple step(const py::object& sample) {
-    const Turn turn(busy_, kOneThread);
-    const FloatArray x = floats(sample, "a sample", {n_features()}, "pass several to run()");
-    Answers answer(n_outputs());
-    std::uint32_t flags = session_->step(x.data(), answer.mutable_data());
-    return py::make_tuple(std::move(answer), flags);
-  }
-
-  void settle() {
-    const Turn turn(busy_, kOneThread);
-    session_->settle();
-  }
-
-  py::tuple run(const py::object& samples) {
-    const Turn turn(busy_, kOneThread);
-    const FloatArray x = floats(samples, "samples", {-1, n_features()}, "pass one to step()");
-    const py::ssize_t n = x.shape(0);
-    Answers answers({n, n_outputs()});
-    Flags flags(n);
-    float* y = answers.mutable_data();
-    std::uint32_t* bits = flags.mutable_data();
-    {
-      const py::gil_scoped_release release;
-      session_->run(x.data(), static_cast<std::size_t>(n), y, bits);
-    }
-    return py::make_tuple(std::move(answers), std::move(flags));
-  }
-
-  py::tuple flush() {
-    const Turn turn(busy_, kOneThread);
-    const auto n = static_cast<py::ssize_t>(session_->preview());
-    Answers answers({n, n_outputs()});
-    Flags flags(n);
-    float* y = answers.mutable_data();
-    std::uint32_t* bits = flags.mutable_data();
-    {
-      const py::gil_scoped_release release;
-      session_->flush(y, bits);
-    }
-    return py::make_tuple(std::move(answers), std::move(flags));
-  }
-
- private:
-  static std::unique_ptr<Session> open(const Model& model) {
-    if (model.spec().kind == Kind::kRollout) throw py::value_error("a rollout model has no samples: open rollouts()");
-    return model.open();
-  }
-
-  py::ssize_t n_features() const { return static_cast<py::ssize_t>(session_->n_features()); }
-  py::ssize_t n_outputs() const { return static_cast<py::ssize_t>(session_->n_outputs()); }
-
-  std::unique_ptr<Session> session_;
-  std::atomic<bool> busy_{false};
-};
 
 Answers infer(const Model& model, const py::object& windows, const py::object& actions) {
   const Spec& spec = model.spec();
@@ -163,28 +88,15 @@ PYBIND11_MODULE(_runtime, m) {
       .def_property_readonly("spec", &python_spec, "The model's learn_rt.spec.Spec.")
       .def_property_readonly("backend", &Model::backend, "native, onnxruntime or torchscript.")
       .def_property_readonly("choice", &Model::choice, "The backend taken, and why the ones before it were not.")
-      .def(
-          "session", [](const Model& self) { return std::make_unique<PySession>(self); },
-          "Return a new session, warming up.")
       .def("infer", &infer, py::arg("windows"), py::arg("actions") = py::none(),
            "Return the answers (batch, n_outputs) to whole windows (batch, window, n_features), as model.onnx gives "
            "them:\n"
            "no envelope, no ranges. A rollout model takes actions (batch, horizon, n_actions) too, and answers\n"
            "(batch, horizon, n_states).");
 
+  bind_session(m, model);
   bind_rollout(m, model);
   bind_signals(m, model);
-
-  py::class_<PySession>(m, "Session", "One stream's state on one model. One thread at a time.")
-      .def("begin", &PySession::begin, py::arg("rest") = py::none(),
-           "Forget everything. With `rest` (n_features,) the window is filled as if that sample had stood for ever.")
-      .def("step", &PySession::step, py::arg("sample"),
-           "Return (answer (n_outputs,) float32, Flag bits) for one sample (n_features,).")
-      .def("settle", &PySession::settle, "Do the work that does not need the next sample, once the answer is out.")
-      .def("run", &PySession::run, py::arg("samples"),
-           "Return (answers (n, n_outputs) float32, Flag bits (n,) uint32) for samples (n, n_features).")
-      .def("flush", &PySession::flush,
-           "Return (answers, flags) of the last `preview` ticks, the last sample taken as standing for ever.");
 
   py::class_<EnvelopeLimiter>(m, "EnvelopeLimiter",
                               "Keeps one output inside its envelope in value, rate and second difference.")
