@@ -21,8 +21,13 @@ std::filesystem::path own_folder() {
 const learn_rt_torchscript& plugin() {
   static const learn_rt_torchscript* const found = [] {
     const std::string file = (own_folder() / "liblearn_rt_torchscript.so").string();
+    if (!std::filesystem::exists(file)) {
+      throw std::runtime_error("the TorchScript plugin is not there: " + file + " is built where torch is found");
+    }
     void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr) throw std::runtime_error(dlerror());
+    if (library == nullptr) {
+      throw std::runtime_error(std::string("the TorchScript plugin needs torch's libraries: ") + dlerror());
+    }
     void* symbol = dlsym(library, LEARN_RT_TORCHSCRIPT_SYMBOL);
     if (symbol == nullptr) throw std::runtime_error(file + " is another version");
     return reinterpret_cast<learn_rt_torchscript_entry>(symbol)();
@@ -74,7 +79,8 @@ class TorchScriptEngine final : public Engine {
 }  // namespace
 
 std::unique_ptr<Engine> load_torchscript(const ModelFolder& folder) {
-  if (folder.spec.kind == Kind::kStateful) throw std::runtime_error("model.pt carries no state");
+  if (folder.spec.kind == Kind::kStateful)
+    throw std::runtime_error("TorchScript runs whole windows, and a stateful model has none");
   if (!std::filesystem::exists(folder.path / "model.pt")) throw std::runtime_error("no model.pt");
   return std::make_unique<TorchScriptEngine>(folder);
 }
