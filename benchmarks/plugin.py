@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 GATES = Path(__file__).with_name("test_latency_gates.py")
 # A net of each system, made when its first gate runs: the names of learn_rt.benchmarks.latency.own_models.
-OWN_MODELS = ("printer", "gait", "activity", "cost")
+OWN_MODELS = ("printer", "gait", "activity", "cost", "table", "dynamics")
 REPORTS: pytest.StashKey[list[Report]] = pytest.StashKey()
 COMPARISONS: pytest.StashKey[list[Comparison]] = pytest.StashKey()
 

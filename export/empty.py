@@ -9,22 +9,36 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
+from learn_rt.export.names import sample_shape
 from learn_rt.export.pipeline import export_servable
-from learn_rt.spec import Kind, Normalization, Spec
+from learn_rt.spec import Kind, Normalization, Scope, Spec, State
 from learn_rt.train.core.servable import Servable
 
 
 class Empty(Servable):
     """Answers with the first `n_outputs` values of the newest sample; zeros where a sample has fewer."""
 
-    def __init__(self, n_features: int, n_outputs: int, window: bool) -> None:
+    def __init__(self, n_features: int, n_outputs: int, kind: Kind) -> None:
         super().__init__()
-        self.n_copied, self.n_zeros, self.window = min(n_features, n_outputs), max(0, n_outputs - n_features), window
+        self.n_copied, self.n_zeros, self.kind = min(n_features, n_outputs), max(0, n_outputs - n_features), kind
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (batch, n_outputs) for (batch, window, n_features) or, pointwise, (batch, n_features)."""
-        newest = (x[:, -1] if self.window else x)[:, : self.n_copied]
+    def forward(self, x: Tensor, actions: Tensor | None = None) -> Tensor:
+        """Return (batch, n_outputs) for (batch, window, n_features) or, pointwise, (batch, n_features).
+
+        Of a rollout, (batch, horizon, n_outputs): the newest state, at every step.
+        """
+        newest = (x if self.kind is Kind.POINTWISE else x[:, -1])[:, : self.n_copied]
+        if actions is not None:
+            return newest.unsqueeze(1) + 0.0 * actions[:, :, :1]
         return F.pad(newest, (0, self.n_zeros)) if self.n_zeros else newest
+
+    def states(self) -> tuple[State, ...]:
+        """Return one number where the kind must have a state: the newest sample's first."""
+        return (State("last", (1,), Scope.STREAM),) if self.kind in (Kind.STATEFUL, Kind.ROLLOUT) else ()
+
+    def step(self, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        """Return (answer, state) after one sample (batch, n_features)."""
+        return self(x.unsqueeze(1)), x[:, :1] + 0.0 * states[0]
 
 
 def export_empty(spec: Spec, out: str | Path, name: str) -> Path:
@@ -32,11 +46,16 @@ def export_empty(spec: Spec, out: str | Path, name: str) -> Path:
 
     The contract is the same, so the same client runs on it. Without an envelope: the answer is the sample, to the bit.
     """
-    window = spec.kind is Kind.WINDOW
     outputs = tuple(replace(s, envelope=None, nominal=0.0) for s in spec.outputs)
+    module = Empty(spec.n_features, spec.n_outputs, spec.kind)
     empty = replace(
-        spec, outputs=outputs, states=(), forgetting=1, normalization=Normalization(True), provenance={"empty": True}
+        spec,
+        outputs=outputs,
+        states=module.states(),
+        forgetting=1,
+        normalization=Normalization(True),
+        provenance={"empty": True},
     )
-    shape = (16, spec.window, spec.n_features) if window else (16, spec.n_features)
-    samples = np.random.default_rng(0).uniform(-1.0, 1.0, shape).astype(np.float32)
-    return export_servable(Empty(spec.n_features, spec.n_outputs, window), empty, samples, out, name)
+    shape: tuple[int, ...] = (2, *sample_shape(spec)) if spec.kind is Kind.STATEFUL else sample_shape(spec)
+    samples = np.random.default_rng(0).uniform(-1.0, 1.0, (16, *shape)).astype(np.float32)
+    return export_servable(module, empty, samples, out, name)

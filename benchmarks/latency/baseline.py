@@ -12,11 +12,13 @@ from learn_rt.benchmarks.latency.bench import Bench, Subject
 from learn_rt.benchmarks.latency.gate import WrongAnswer, verify
 from learn_rt.benchmarks.latency.judge import Estimate, interval, resamples
 from learn_rt.benchmarks.latency.measure import CLOSED, Measured, in_turn
+from learn_rt.benchmarks.latency.rollout_stream import sizes_of
 from learn_rt.spec import Kind
 
 POINTWISE = "one answer against one answer: ONNX Runtime on model.onnx"
 HEADLINE = "one step against one step: ONNX Runtime on step.onnx, its states carried"
 WHOLE = "one window against one window: ONNX Runtime on model.onnx, the same work; the model has no states to carry"
+ROLLOUT = "all candidates as one batch: ONNX Runtime on model.onnx, the same rollouts"
 WINDOW = (
     "one step against a whole window, another amount of work and no faster kernel: ONNX Runtime on model.onnx, "
     "which is what the same answer takes there"
@@ -57,6 +59,10 @@ def compare(bench: Bench, name: str, seconds: float = 3.0) -> list[Comparison]:
     cpus = bench.pinning.control
     if subject.spec.kind is Kind.POINTWISE:
         return [_compare(subject, "onnxruntime, model.onnx", POINTWISE, _ort_pointwise(subject), seconds, cpus)]
+    if subject.spec.kind is Kind.ROLLOUT:
+        return [_compare(subject, "onnxruntime, model.onnx", ROLLOUT, _ort_rollout(subject), seconds, cpus)]
+    if subject.spec.kind is Kind.STATEFUL:
+        return [_compare(subject, "onnxruntime, step.onnx", HEADLINE, _ort_step(subject), seconds, cpus)]
     stepped = (folder / "step.onnx").exists()
     found = []
     if stepped:
@@ -69,10 +75,11 @@ def compare(bench: Bench, name: str, seconds: float = 3.0) -> list[Comparison]:
 def _compare(
     subject: Subject, against: str, reason: str, baseline: Any, seconds: float, cpus: frozenset[int] | None
 ) -> Comparison:
-    from learn_rt._latency import SessionArm, Turn
+    from learn_rt._latency import RolloutArm, SessionArm, Turn
 
-    stream, spec = subject.stream, subject.spec
-    ours = Turn(SessionArm(subject.model.version_folder, "auto"), stream.samples, stream.answers)
+    stream, spec, folder = subject.stream, subject.spec, subject.model.version_folder
+    arm = RolloutArm(folder, "auto", sizes_of(spec)) if spec.kind is Kind.ROLLOUT else SessionArm(folder, "auto")
+    ours = Turn(arm, stream.samples, stream.answers)
     theirs = Turn(baseline, stream.samples)
     (us, them), _ = in_turn([ours, theirs], CLOSED, seconds, spec.dt_s, cpus)
     verify(f"{subject.model.name} in process", us, stream.tolerance)
@@ -88,6 +95,14 @@ def _ort_step(subject: Subject) -> Any:
     states = [(f"state.{s.name}", f"state.{s.name}.next", [1, *s.shape]) for s in spec.states]
     arm = _ort(subject, "step.onnx", 0, states)
     return _checked(arm, subject, "step.onnx")
+
+
+def _ort_rollout(subject: Subject) -> Any:
+    from learn_rt._latency import OrtRolloutArm
+
+    graph = str(subject.model.version_folder / "model.onnx")
+    arm = OrtRolloutArm(ort_library(), graph, subject.spec.window, sizes_of(subject.spec))
+    return _checked(arm, subject, "model.onnx")
 
 
 def _ort_pointwise(subject: Subject) -> Any:
@@ -107,7 +122,7 @@ def _ort(subject: Subject, graph: str, window: int, states: list[tuple[str, str,
 
 
 def _checked(arm: Any, subject: Subject, graph: str) -> Any:
-    """Return the arm after one window of samples, the last answer to which must be the window's."""
+    """Return the arm after one window of samples, the last answer to which must be the stream's."""
     stream, n = subject.stream, subject.spec.window
     for sample in stream.samples[: n - 1]:
         arm.ask(sample)

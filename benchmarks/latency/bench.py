@@ -15,9 +15,10 @@ from learn_rt.benchmarks.latency.folders import ModelFolder, pair_with_empty
 from learn_rt.benchmarks.latency.gpu import GraphTurn
 from learn_rt.benchmarks.latency.measure import Turn
 from learn_rt.benchmarks.latency.own_models import write_own_model
+from learn_rt.benchmarks.latency.rollout_stream import empty_rollout_stream, rollout_stream, sizes_of
 from learn_rt.benchmarks.latency.serving import serving
-from learn_rt.benchmarks.latency.streams import Stream, empty_stream, make_stream
-from learn_rt.spec import Spec
+from learn_rt.benchmarks.latency.streams import Stream, Unmeasurable, empty_stream, make_stream
+from learn_rt.spec import Kind, Spec
 
 TRANSPORTS = ("inproc", "unix", "grpc")
 
@@ -56,25 +57,35 @@ class Bench:
     def subject(self, name: str) -> Subject:
         """Return a model ready to be measured; it is copied, and its empty twin exported, at the first call.
 
-        Raises: Unmeasurable: a kind that has no stream; ValueError: the folder does not hold what it should.
+        Raises: Unmeasurable: no file to compare the answers with; ValueError: the folder does not hold what it should.
         """
         if name not in self._subjects:
             given = self._given.get(name) or write_own_model(name, self._folder / "given")
             spec = given.spec()
-            stream = make_stream(given.version_folder, spec)
+            if spec.kind is Kind.ROLLOUT:
+                stream = rollout_stream(given.version_folder, spec)
+                without = empty_rollout_stream(stream, spec)
+            else:
+                stream = make_stream(given.version_folder, spec)
+                without = empty_stream(stream)
             model, empty = pair_with_empty(given, self._folder / "models")
-            self._subjects[name] = Subject(model, empty, spec, stream, empty_stream(stream))
+            self._subjects[name] = Subject(model, empty, spec, stream, without)
         return self._subjects[name]
 
     def open(self, name: str, transport: str) -> tuple[Turn, Turn, str]:
         """Return two turns, of the model and of its empty twin, and what answers.
 
-        Raises: RuntimeError: the model cannot be loaded or the server does not come up.
+        Raises: RuntimeError: the model cannot be loaded or the server does not come up; Unmeasurable: its kind has no
+            graph for a GPU.
         """
         from learn_rt import _latency
 
         subject = self.subject(name)
         if transport == "cuda":
+            if subject.spec.kind not in (Kind.WINDOW, Kind.POINTWISE):
+                raise Unmeasurable(
+                    f"{name}: on a GPU windows and single samples are measured, this is {subject.spec.kind}"
+                )
             folders = ((subject.model, subject.stream), (subject.empty, subject.empty_stream))
             on_gpu = [GraphTurn(f.version_folder / "model.onnx", subject.spec, stream) for f, stream in folders]
             return on_gpu[0], on_gpu[1], "onnxruntime on the GPU"
@@ -86,6 +97,10 @@ class Bench:
     def _arm(self, folder: ModelFolder, spec: Spec, transport: str) -> Any:
         from learn_rt import _latency
 
+        if spec.kind is Kind.ROLLOUT:
+            if transport == "inproc":
+                return _latency.RolloutArm(folder.version_folder, "auto", sizes_of(spec))
+            return _latency.RolloutClientArm(self._addresses[transport], folder.name, sizes_of(spec))
         if transport == "inproc":
             return _latency.SessionArm(folder.version_folder, "auto")
         return _latency.ClientArm(self._addresses[transport], folder.name, False, spec.n_features, spec.n_outputs)

@@ -14,6 +14,8 @@
 #include "hiccup.h"
 #include "loop.h"
 #include "ort_arm.h"
+#include "ort_rollout_arm.h"
+#include "rollout_arm.h"
 #include "session_arm.h"
 
 namespace py = pybind11;
@@ -67,11 +69,13 @@ class Turn {
     stream_.period = static_cast<std::size_t>(samples.shape(0));
     stream_.samples.assign(samples.data(), samples.data() + samples.size());
     if (answers) {
-      if (answers->ndim() != 2 || answers->shape(0) != samples.shape(0) ||
+      if (answers->ndim() != 2 || answers->shape(0) < 1 || answers->shape(0) % samples.shape(0) != 0 ||
           answers->shape(1) != static_cast<py::ssize_t>(arm_->n_outputs())) {
-        throw py::value_error("answers must have shape (period, " + std::to_string(arm_->n_outputs()) + ")");
+        throw py::value_error("answers must have shape (period, " + std::to_string(arm_->n_outputs()) +
+                              "), or a multiple of the period");
       }
       stream_.answers.assign(answers->data(), answers->data() + answers->size());
+      stream_.lead = static_cast<std::size_t>(answers->shape(0) - samples.shape(0));
     }
     loop_ = std::make_unique<Loop>(*arm_, stream_);
   }
@@ -130,6 +134,18 @@ PYBIND11_MODULE(_latency, m) {
   py::class_<ClientArm, Arm, std::shared_ptr<ClientArm>>(m, "ClientArm", "A served model, through the C++ client.")
       .def(py::init<const std::string&, const std::string&, bool, std::size_t, std::size_t>(), py::arg("address"),
            py::arg("model"), py::arg("spin"), py::arg("n_features"), py::arg("n_outputs"), no_gil);
+  py::class_<RolloutSizes>(m, "RolloutSizes", "How a rollout lies in a sample: state, action before, plans.")
+      .def(py::init<std::size_t, std::size_t, std::size_t, std::size_t>(), py::arg("n_states"), py::arg("n_actions"),
+           py::arg("candidates"), py::arg("horizon"));
+  py::class_<RolloutArm, Arm, std::shared_ptr<RolloutArm>>(m, "RolloutArm", "Rollouts in this process.")
+      .def(py::init<const std::filesystem::path&, const std::string&, RolloutSizes, std::size_t>(),
+           py::arg("version_folder"), py::arg("backend"), py::arg("sizes"), py::arg("threads") = 1);
+  py::class_<RolloutClientArm, Arm, std::shared_ptr<RolloutClientArm>>(m, "RolloutClientArm", "Served rollouts.")
+      .def(py::init<const std::string&, const std::string&, RolloutSizes>(), py::arg("address"), py::arg("model"),
+           py::arg("sizes"), no_gil);
+  py::class_<OrtRolloutArm, Arm, std::shared_ptr<OrtRolloutArm>>(m, "OrtRolloutArm", "ONNX Runtime on model.onnx.")
+      .def(py::init<const std::string&, const std::string&, std::size_t, RolloutSizes, std::size_t>(),
+           py::arg("library"), py::arg("graph"), py::arg("window"), py::arg("sizes"), py::arg("threads") = 1);
   py::class_<OrtArm, Arm, std::shared_ptr<OrtArm>>(m, "OrtArm", "ONNX Runtime, called from C++.")
       .def(py::init(&make_ort_arm), py::arg("library"), py::arg("graph"), py::arg("window"), py::arg("n_features"),
            py::arg("n_outputs"), py::arg("states"));

@@ -10,7 +10,7 @@ from learn_rt.benchmarks.latency.bench import TRANSPORTS, Bench
 from learn_rt.benchmarks.latency.histogram import Figures
 from learn_rt.benchmarks.latency.judge import DEFAULT_BUDGET_US, MIN_BEYOND, Judgement, Verdict, judge, overall
 from learn_rt.benchmarks.latency.measure import MODES, STAGES, Measured, Mode, in_turn
-from learn_rt.spec import Spec
+from learn_rt.spec import Kind, Spec
 
 COLD_TICK_S = 0.006  # a cold tick takes as long as reading more than all caches hold
 MAX_AUTO_S = {"closed": 60.0, "paced": 60.0, "cold": 15.0}
@@ -93,11 +93,15 @@ def cases(models: list[str], transports: list[str]) -> list[Case]:
 def budget_of(spec: Spec, budget_us: float | None) -> dict[str, float]:
     """Return the budgets [us] of p50 and p99: the option's, else the spec's provenance.latency_budget_us, else 1 ms.
 
+    A rollout's default is its own period: a plan is there before the next one is due.
+
     Raises: ValueError: the spec's is neither a number above 0 nor an object with p50 and p99.
     """
     stated: Any = budget_us if budget_us is not None else spec.provenance.get("latency_budget_us")
     if stated is None:
-        return dict(DEFAULT_BUDGET_US)
+        return (
+            dict.fromkeys(DEFAULT_BUDGET_US, 1e6 * spec.dt_s) if spec.kind is Kind.ROLLOUT else dict(DEFAULT_BUDGET_US)
+        )
     budget = dict.fromkeys(DEFAULT_BUDGET_US, stated) if not isinstance(stated, dict) else dict(stated)
     numbers = [isinstance(b, int | float) and not isinstance(b, bool) and b > 0 for b in budget.values()]
     if not (set(budget) <= set(DEFAULT_BUDGET_US) and budget and all(numbers)):

@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from learn_rt.benchmarks.latency.histogram import BITS
-from learn_rt.benchmarks.latency.streams import Stream
+from learn_rt.benchmarks.latency.measure import STAGES
+from learn_rt.benchmarks.latency.streams import Stream, onnx_session
 from learn_rt.spec import Kind, Spec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CUDA = "CUDAExecutionProvider"
-STAGES = ("late", "queue", "wire", "compute", "wake_up")
 
 
 def why_not() -> str | None:
@@ -41,13 +40,8 @@ class GraphTurn:
     """model.onnx on one provider, fed a stream: the last window of samples for each answer, buffers bound once."""
 
     def __init__(self, graph: Path, spec: Spec, stream: Stream, provider: str = CUDA) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
         # TF32 would cost three digits of the answer.
-        settings = {"use_tf32": "0"} if provider == CUDA else {}
-        self._session = onnxruntime.InferenceSession(graph, options, providers=[(provider, settings)])
+        self._session = onnx_session(graph, provider, {"use_tf32": "0"} if provider == CUDA else {})
         self._stream, self._window = stream, spec.window
         shape = (1, spec.n_features) if spec.kind is Kind.POINTWISE else (1, spec.window, spec.n_features)
         self._x = np.zeros(shape, np.float32)
@@ -102,16 +96,12 @@ class GraphTurn:
 
 def histogram(durations_ns: Sequence[int]) -> dict[str, Any]:
     """Return durations in the recorder's buckets: {"buckets", "counts", "max"}."""
-    found = [bucket(max(0, took)) for took in durations_ns] or [0]
+    from learn_rt._latency import bucket_of
+
+    found = [bucket_of(max(0, took)) for took in durations_ns] or [0]
     buckets, counts = np.unique(np.array(found, np.int64), return_counts=True)
     return {
         "buckets": buckets,
         "counts": counts if durations_ns else counts * 0 + 1,
         "max": max(durations_ns, default=0),
     }
-
-
-def bucket(took_ns: int) -> int:
-    """Return the bucket of a duration, as histogram.h has it."""
-    shift = max(0, took_ns.bit_length() - (BITS + 1))
-    return (shift << BITS) + (took_ns >> shift)

@@ -40,7 +40,10 @@ Block Loop::run(const Plan& plan) {
       block.settle.record(settled - end);
       if (end - scheduled > plan.period_ns) ++block.missed;
     }
-    if (!stream_.answers.empty()) compare(stream_.answers.data() + row * n_outputs, flags, block);
+    if (!stream_.answers.empty()) {
+      const std::size_t at = tick_ < stream_.lead ? tick_ : stream_.lead + row;
+      compare(stream_.answers.data() + at * n_outputs, flags, block);
+    }
     ++tick_;
     due += plan.period_ns;
     if (settled >= end_of_block && tick >= plan.warm_up) break;
@@ -49,7 +52,7 @@ Block Loop::run(const Plan& plan) {
 }
 
 void Loop::compare(const float* right, std::uint32_t flags, Block& block) const noexcept {
-  if ((flags & (kWarmingUp | kRefused)) != 0) return;
+  if ((flags & (kWarmingUp | kRefused)) != 0 || std::isnan(right[0])) return;
   if ((flags & kLimited) != 0) {
     ++block.limited;
     return;

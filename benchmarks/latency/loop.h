@@ -13,9 +13,9 @@ namespace learn_rt::bench {
 // A periodic stream of samples and, where they are known, the right answers to it.
 struct Stream {
   std::vector<float> samples;  // [period, n_features], repeated for ever
-  std::vector<float> answers;  // [period, n_outputs], the window ending at each sample; empty: nothing to compare
-  double tolerance = 0.0;      // absolute
+  std::vector<float> answers;  // [lead + period, n_outputs], to the sample of each tick; empty: nothing to compare
   std::size_t period = 0;
+  std::size_t lead = 0;  // answers that come once, before those that repeat; whole periods
 };
 
 struct Plan {
@@ -45,6 +45,7 @@ class Loop {
   Block run(const Plan& plan);
 
  private:
+  // A row of which the first value is not a number cannot be compared.
   void compare(const float* right, std::uint32_t flags, Block& block) const noexcept;
 
   Arm& arm_;

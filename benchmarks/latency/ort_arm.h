@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "arm.h"
-#include "ort_api.h"
+#include "ort_graph.h"
 
 namespace learn_rt::bench {
 
@@ -15,17 +15,13 @@ struct OrtState {
   std::vector<std::int64_t> shape;
 };
 
-// The baseline: ONNX Runtime as a careful user would run it in a control loop. One thread; inputs, outputs and states
-// live in buffers that are bound once, and the states go back and forth between two sets of them.
+// The baseline: ONNX Runtime on one thread; the states go back and forth between two sets of buffers.
 class OrtArm final : public Arm {
  public:
   // `window` 0: the graph takes one sample [1, n_features]; else the last `window` of them [1, window, n_features].
   // Throws std::runtime_error when the library or the graph cannot be loaded.
   OrtArm(const std::string& library, const std::string& graph, std::size_t window, std::size_t n_features,
          std::size_t n_outputs, std::vector<OrtState> states);
-  ~OrtArm() override;
-  OrtArm(const OrtArm&) = delete;
-  OrtArm& operator=(const OrtArm&) = delete;
 
   std::uint32_t answer(const float* sample, float* values) override;
   Stages stages(std::int64_t call_ns) const noexcept override;
@@ -35,9 +31,7 @@ class OrtArm final : public Arm {
   const std::string& what() const noexcept override { return what_; }
 
  private:
-  void* bind(std::vector<float>& buffer, const std::vector<std::int64_t>& shape);
-
-  OrtApi api_;
+  OrtGraph graph_;
   std::string what_ = "onnxruntime";
   std::size_t n_features_;
   std::vector<OrtState> states_;
@@ -45,9 +39,7 @@ class OrtArm final : public Arm {
   std::array<std::vector<std::vector<float>>, 2> sets_;  // the states, twice
   std::vector<const char*> input_names_, output_names_;
   std::array<std::vector<void*>, 2> inputs_, outputs_;  // of each turn
-  std::vector<void*> values_;                           // all tensors, to release
   std::size_t turn_ = 0;
-  void *env_ = nullptr, *options_ = nullptr, *session_ = nullptr, *memory_ = nullptr;
 };
 
 }  // namespace learn_rt::bench

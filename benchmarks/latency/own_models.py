@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
     from learn_rt.train.core.servable import Servable
 
-DT_S = 0.002  # every net is asked at the printer's rate, so that their figures stand beside each other
+DT_S = 0.002  # nets that answer each sample are asked at the printer's rate, so that their figures can be compared
+PLANNER_DT_S, HORIZON = 0.02, 9  # a planner looks some steps ahead, and has longer
 N_PARAMETERS = 279  # of the published gait controller
 N_HELD_OUT = 64
+UNTRAINED = {"seed": 42, "trained": False}
 
 
 def write_own_model(name: str, repository: Path) -> ModelFolder:
@@ -78,10 +80,39 @@ def _cost(folder: Path) -> Made:
     return CostNet(2, 1, NetConfig()).eval(), _spec("cost", Kind.POINTWISE, ["a", "b"], 1), samples.astype(np.float32)
 
 
+def _table(folder: Path) -> Made:
+    """One sample of 3 signals, its state carried: a linear map of 20 samples beside a GRU of 48 to one number."""
+    import torch
+
+    from learn_rt.train.table.model import CarriedNet, NetConfig
+
+    net = NetConfig()
+    module = CarriedNet(net, net.taps, 3, 1).eval()
+    for layer in (module.linear, module.head):  # they start at zero
+        torch.nn.init.normal_(layer.weight, std=0.1)
+    samples = np.random.default_rng(42).normal(size=(N_HELD_OUT // 8, 256, 3)).cumsum(1) * 0.1
+    return module, _spec("table", Kind.STATEFUL, ["a", "b", "c"], 1), samples.astype(np.float32)
+
+
+def _dynamics(folder: Path) -> Made:
+    """A double cart pole's 9 next states from a window of 11 rows, for many candidates: a GRU of 128 in lanes."""
+    import torch
+
+    from learn_rt.train.dynamics.contract import dynamics_spec
+    from learn_rt.train.dynamics.model import DynamicsNet, DynamicsNetConfig
+
+    net = DynamicsNetConfig(n_positions=3, n_velocities=3, n_controls=1, coordinate_indices=[0], angle_indices=[1, 2])
+    module = DynamicsNet(net).eval()
+    module.delta_scale.fill_(0.01)
+    rows = np.random.default_rng(42).normal(size=(N_HELD_OUT, net.window + HORIZON - 1, 7)).astype(np.float32)
+    units = ["m", "rad", "rad", "m/s", "rad/s", "rad/s", "1"]
+    flat = torch.from_numpy(rows).flatten(0, 1)
+    return module, dynamics_spec(module, PLANNER_DT_S, HORIZON, units, flat, UNTRAINED), rows
+
+
 def _spec(name: str, kind: Kind, inputs: list[str], n_outputs: int, window: int = 1) -> Spec:
     outputs = tuple(Signal(f"y{i}", "1") for i in range(n_outputs))
-    provenance = {"seed": 42, "trained": False}
-    return Spec(name, kind, DT_S, tuple(Signal(n, "1") for n in inputs), outputs, window=window, provenance=provenance)
+    return Spec(name, kind, DT_S, tuple(Signal(n, "1") for n in inputs), outputs, window=window, provenance=UNTRAINED)
 
 
 OWN_MODELS: dict[str, Callable[[Path], Made]] = {
@@ -89,4 +120,6 @@ OWN_MODELS: dict[str, Callable[[Path], Made]] = {
     "gait": _gait,
     "activity": _activity,
     "cost": _cost,
+    "table": _table,
+    "dynamics": _dynamics,
 }

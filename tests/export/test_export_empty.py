@@ -32,3 +32,24 @@ def test_the_answer_is_the_newest_sample_and_zeros_where_it_is_too_short(trained
     np.testing.assert_array_equal(y, expected)
     nodes = onnx.load(folder / "model.onnx").graph.node
     assert {node.op_type for node in nodes} <= {"Gather", "Slice", "Pad", "Identity"}
+
+
+def test_an_empty_rollout_answers_the_newest_state_at_every_step(tmp_path):
+    row = (Signal("a", "mm", feedback_of="a"), Signal("b", "mm", feedback_of="b"), Signal("push", "N"))
+    like = Spec("ahead", Kind.ROLLOUT, 0.01, row, (Signal("a", "mm"), Signal("b", "mm")), window=3, horizon=4)
+    folder = export_empty(like, tmp_path, "empty")
+    spec = Spec.from_json((folder / "spec.json").read_bytes())
+    assert spec.contract_hash == like.contract_hash
+    rng = np.random.default_rng(1)
+    x, actions = (rng.normal(size=shape).astype(np.float32) for shape in ((2, 3, 3), (2, 4, 1)))
+    (y,) = ReferenceEvaluator(str(folder / "model.onnx")).run(["y"], {"x": x, "actions": actions})
+    np.testing.assert_array_equal(y, np.repeat(x[:, -1:, :2], 4, axis=1))
+
+
+def test_an_empty_stateful_model_answers_its_sample_and_has_a_state(tmp_path):
+    like = Spec("carried", Kind.STATEFUL, 0.01, (Signal("a", "mm"), Signal("b", "mm")), (Signal("y", "mm"),))
+    folder = export_empty(like, tmp_path, "empty")
+    x = np.array([[2.0, 3.0]], np.float32)
+    step = ReferenceEvaluator(str(folder / "step.onnx"))
+    y, last = step.run(["y", "state.last.next"], {"x": x, "state.last": np.zeros((1, 1), np.float32)})
+    np.testing.assert_array_equal([y, last], [[[2.0]], [[2.0]]])

@@ -25,9 +25,11 @@ def test_the_reason_for_a_skip_says_what_is_missing(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_duration_falls_into_the_recorders_bucket() -> None:
+    pytest.importorskip("learn_rt._latency", reason="the timing loops are not built")
     for took in (0, 1, 1023, 2047, 2048, 2049, 123_456, 10**9):
-        at = np.array([gpu.bucket(took), gpu.bucket(took) - 1])
-        high, below = highest_ns(at)
+        found = gpu.histogram([took])
+        assert found["counts"].tolist() == [1]
+        high, below = highest_ns(np.array([found["buckets"][0], found["buckets"][0] - 1]))
         assert below < took <= high or took == 0
         assert high - took <= took / 1000
 

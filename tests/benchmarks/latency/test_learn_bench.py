@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("learn_rt._latency", reason="the timing loops are not built")
@@ -81,14 +82,52 @@ def test_a_pointwise_model_is_compared_call_by_call(tmp_path: Path) -> None:
     assert comparison.reason.startswith("one answer against one answer")
 
 
-def test_a_kind_that_cannot_be_measured_leaves_the_others_measurable(repository: Path, tmp_path: Path) -> None:
-    signals = (Signal("a", "mm"),)
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """The place to measure a rollout and a stateful model."""
+    signals, folder = (Signal("a", "mm"),), tmp_path_factory.mktemp("others")
     row = (Signal("a", "mm", feedback_of="a"), Signal("push", "N"))
-    rollout = Spec("ahead", Kind.ROLLOUT, 0.01, row, signals, window=3, horizon=2)
-    (tmp_path / "ahead" / "1").mkdir(parents=True)
-    (tmp_path / "ahead" / "1" / "spec.json").write_text(rollout.to_json())
+    export_empty(Spec("ahead", Kind.ROLLOUT, 0.002, row, signals, window=3, horizon=2), folder, "ahead")
+    export_empty(Spec("carried", Kind.STATEFUL, 0.002, signals, signals), folder, "carried")
+    with Bench(find_models(folder)) as place:
+        yield place
+
+
+@pytest.mark.parametrize("transport", ["inproc", "unix", "grpc"])
+@pytest.mark.parametrize("name", ["ahead", "carried"])
+def test_rollouts_and_stateful_models_are_measured_by_the_same_rules(others: Bench, name: str, transport: str) -> None:
+    report = gate.run(others, Case(name, transport, "paced"), seconds=0.3)
+    assert report.model.compared > 0
+    assert report.model.worst <= others.subject(name).stream.tolerance
+    assert report.empty.worst == 0.0
+    assert report.model.stages["compute"].figures().max > 0
+
+
+@pytest.mark.parametrize(("name", "graph"), [("ahead", "model.onnx"), ("carried", "step.onnx")])
+def test_rollouts_and_stateful_models_run_beside_onnxruntime(others: Bench, name: str, graph: str) -> None:
+    (comparison,) = compare(others, name, seconds=0.1)
+    assert comparison.against.endswith(graph)
+    assert comparison.ours.compared > 0
+    assert comparison.baseline.latency.n > 0
+
+
+def test_one_wrong_state_of_one_candidate_fails_the_gate(others: Bench) -> None:
+    answers = others.subject("ahead").stream.answers
+    known = int(np.flatnonzero(~np.isnan(answers[:, 0]))[0])
+    answers[known, -1] += 1.0
+    try:
+        with pytest.raises(WrongAnswer, match="ahead over native: an answer is 1"):
+            gate.run(others, Case("ahead", "inproc", "closed"), seconds=0.05)
+    finally:
+        answers[known, -1] -= 1.0
+
+
+def test_a_kind_that_cannot_be_measured_leaves_the_others_measurable(repository: Path, tmp_path: Path) -> None:
+    row = (Signal("a", "mm", feedback_of="a"), Signal("push", "N"))
+    rollout = Spec("ahead", Kind.ROLLOUT, 0.01, row, (Signal("a", "mm"),), window=3, horizon=2)
+    (export_empty(rollout, tmp_path, "ahead") / "model.onnx").unlink()
     with Bench([*find_models(repository), *find_models(tmp_path)]) as place:
-        with pytest.raises(Unmeasurable, match="this one is rollout"):
+        with pytest.raises(Unmeasurable, match=r"holds no model\.onnx"):
             gate.run(place, Case("ahead", "unix", "closed"), seconds=0.05)
         assert gate.run(place, Case("copy", "unix", "closed"), seconds=0.05).model.compared > 0
 

@@ -9,8 +9,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from learn_rt.benchmarks.latency.streams import Stream, empty_stream, make_stream, windows_ending_at_each
-from learn_rt.spec import Kind, Signal, Spec
+from learn_rt.benchmarks.latency.streams import Stream, Unmeasurable, empty_stream, make_stream, windows_ending_at_each
+from learn_rt.spec import Kind, Scope, Signal, Spec, State
 
 WINDOW = 4
 
@@ -59,10 +59,57 @@ def test_golden_samples_that_model_onnx_does_not_reproduce_are_an_error(tmp_path
         make_stream(tmp_path, spec())
 
 
-def test_a_kind_without_a_stream_is_refused_by_name(tmp_path: Path) -> None:
-    row = (Signal("y", "mm", feedback_of="y"), Signal("push", "N"))
-    with pytest.raises(ValueError, match="this one is rollout"):
-        make_stream(tmp_path, spec(kind=Kind.ROLLOUT, horizon=3, inputs=row))
+@pytest.mark.parametrize(("kind", "file"), [(Kind.WINDOW, "model.onnx"), (Kind.STATEFUL, "step.onnx")])
+def test_a_model_without_the_graph_that_its_answers_are_compared_with_is_told_apart(kind: Kind, file: str) -> None:
+    with pytest.raises(Unmeasurable, match=f"holds no {file}"):
+        make_stream(Path("nowhere"), spec(kind=kind, **({} if kind is Kind.WINDOW else {"window": 1})))
+
+
+def write_leaky(folder: Path, keep: float) -> np.ndarray:
+    """Write a step graph y = s' = keep s + a + b, and golden sequences; return them."""
+
+    def value(name: str, n: int) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", n])
+
+    constants = [
+        helper.make_tensor("keep", TensorProto.FLOAT, [1], [keep]),
+        helper.make_tensor("ones", TensorProto.FLOAT, [2, 1], [1, 1]),
+    ]
+    nodes = [
+        helper.make_node("Mul", ["state.s", "keep"], ["kept"]),
+        helper.make_node("MatMul", ["x", "ones"], ["sum"]),
+        helper.make_node("Add", ["kept", "sum"], ["y"]),
+        helper.make_node("Identity", ["y"], ["state.s.next"]),
+    ]
+    inputs, outputs = [value("x", 2), value("state.s", 1)], [value("y", 1), value("state.s.next", 1)]
+    graph = helper.make_graph(nodes, "leaky", inputs, outputs, constants)
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), folder / "step.onnx"
+    )
+    x = np.random.default_rng(0).normal(size=(3, 6, 2)).astype(np.float32)
+    x[1] *= 10  # the liveliest
+    y = [keep ** np.arange(6)[::-1] @ row.sum(1, dtype=float) for row in x]
+    np.savez(folder / "golden.npz", x=x, y=np.array(y)[:, None])
+    return x
+
+
+def test_a_carried_streams_answers_come_once_until_the_start_is_forgotten_and_repeat_from_then_on(
+    tmp_path: Path,
+) -> None:
+    keep, forgetting = 0.5, 24
+    liveliest = write_leaky(tmp_path, keep)[1]
+    state = (State("s", (1,), Scope.STREAM),)
+    stream = make_stream(tmp_path, spec(kind=Kind.STATEFUL, window=1, states=state, forgetting=forgetting))
+    np.testing.assert_array_equal(stream.samples, [*liveliest, *liveliest[-2:0:-1]])
+    period, lead = len(stream.samples), len(stream.answers) - len(stream.samples)
+    assert lead % period == 0
+    assert lead >= forgetting
+    s, expected = 0.0, []
+    for sample in np.tile(stream.samples, (1 + lead // period, 1)):
+        s = keep * s + float(sample.sum(dtype=float))
+        expected.append([s])
+    np.testing.assert_allclose(stream.answers, expected, atol=1e-4)
+    np.testing.assert_allclose(stream.answers[-period:], stream.answers[-2 * period : -period], atol=1e-5)
 
 
 def test_a_pointwise_stream_has_no_windows() -> None:
