@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from learn_rt.benchmarks.gate_test import judged
+from learn_rt.benchmarks.judged import judged
 from learn_rt.benchmarks.replay import REPLAY
 
 if TYPE_CHECKING:
