@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from learn_rt.benchmarks.latency.gpu import STAGES, histogram
+from learn_rt.benchmarks.latency.gpu import histogram
 from learn_rt.benchmarks.latency.histogram import Blocks
 from learn_rt.benchmarks.latency.judge import Estimate, interval, resamples
-from learn_rt.benchmarks.latency.measure import CLOSED, Measured, in_turn
-from learn_rt.benchmarks.latency.streams import Stream
+from learn_rt.benchmarks.latency.measure import CLOSED, STAGES, Measured, in_turn
+from learn_rt.benchmarks.latency.streams import Stream, Unmeasurable
+from learn_rt.spec import Kind
 
 if TYPE_CHECKING:
     from learn_rt.benchmarks.latency.bench import Bench
@@ -157,7 +158,7 @@ def client_chunk(client: Client, stream: Stream) -> Chunk:
 def measure(bench: Bench, name: str, seconds: float = 3.0, spin: bool = False) -> list[Added]:
     """Return what a step costs more from Python, the quickest way to call it first, and the client's `predict`.
 
-    Raises: ValueError: a wrong answer; Unmeasurable: a kind that has no stream.
+    Raises: ValueError: a wrong answer; Unmeasurable: a kind other than window and pointwise.
     """
     from learn_rt import _latency
     from learn_rt.client import connect
@@ -165,6 +166,8 @@ def measure(bench: Bench, name: str, seconds: float = 3.0, spin: bool = False) -
 
     subject = bench.subject(name)
     folder, spec, stream = subject.model.version_folder, subject.spec, subject.stream
+    if spec.kind not in (Kind.WINDOW, Kind.POINTWISE):
+        raise Unmeasurable(f"{name}: calls are measured for window and pointwise models, this one is {spec.kind}")
     model = load(folder)
     arms: list[Any] = [_latency.Turn(_latency.SessionArm(folder, "auto"), stream.samples, stream.answers)]
     for make in (bound_chunk, kept_chunk, made_chunk):
