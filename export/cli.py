@@ -33,6 +33,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", default="models", metavar="DIR", help="the model repository (default: models)")
     parser.add_argument("--name", help="the model's name (default: the spec's)")
     parser.add_argument("--version", type=int, metavar="N", help="the version's number (default: the next)")
+    parser.add_argument(
+        "--weights",
+        choices=("fp32", "bf16", "int8"),
+        default="fp32",
+        help="how the native engine keeps the matrices; the files stay float32 (default: fp32)",
+    )
+    parser.add_argument(
+        "--weights-limit",
+        type=float,
+        default=0.01,
+        metavar="SHARE",
+        help="what that may lose, of an output's standard deviation over the held-out samples (default: %(default)s)",
+    )
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
     options = parser.parse_args(argv)
     try:
@@ -74,6 +87,8 @@ def _export(options: argparse.Namespace) -> int:
                 name=options.name,
                 version=options.version,
                 formats=ALL if options.format == "all" else (options.format,),
+                weights=options.weights,
+                weights_limit=options.weights_limit,
                 say=status.update,
             )
     except ParityError as error:
@@ -85,6 +100,11 @@ def _export(options: argparse.Namespace) -> int:
         print(json.dumps(report.to_dict(), indent=2))
         return 0
     Console().print(table(report.rows, spec))
+    if lost := report.weights:
+        print(
+            f"{lost['form']} weights lose at most {lost['rms']:.3%} of an output's standard deviation "
+            f"({lost['output']}; limit {lost['limit']:.3%}), {lost['largest']:.2e} at a single sample"
+        )
     added = ", ".join(report.added) if report.added else "nothing new: this very export is there"
     print(f"{report.folder}: {added}")
     return 0

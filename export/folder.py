@@ -43,6 +43,11 @@ def read_sums(version: Path) -> dict[str, str]:
     return sums
 
 
+def write_sums(folder: Path) -> None:
+    """Write SHA256SUMS for all files of a folder."""
+    _write(folder / SUMS, _sums_text({p.name: _sha256(p) for p in sorted(folder.iterdir())}))
+
+
 @contextmanager
 def staging(model: Path) -> Iterator[Path]:
     """Give an empty folder <model>/.tmp-* to write into, alone; it is gone afterwards unless it was published.

@@ -81,6 +81,14 @@ def _write(
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
+def put_spec(path: Path, spec: Spec) -> None:
+    """Let a written file say another spec."""
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    model.metadata_props.append(onnx.StringStringEntryProto(key=SPEC_KEY, value=spec.to_json()))
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
 def check_graph(model: onnx.ModelProto, inputs: Sequence[str], outputs: Sequence[str]) -> None:
     """Check what the exporter wrote.
 

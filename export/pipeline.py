@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from learn_rt.export import folder
+from learn_rt.export import folder, onnx_format
 from learn_rt.export.bake import bake, check_held_out, check_module, in_float64
 from learn_rt.export.complete import complete
 from learn_rt.export.forgetting import forgetting
@@ -21,7 +21,8 @@ from learn_rt.export.latency import latency_us, one_thread
 from learn_rt.export.names import check_name, check_version
 from learn_rt.export.notes import notes
 from learn_rt.export.parity import Truth, max_error, truth
-from learn_rt.spec import Kind, Spec
+from learn_rt.export.weights import LIMIT, check_weights, with_weights
+from learn_rt.spec import Kind, Spec, Weights
 from learn_rt.train.core.servable import Servable
 
 Say = Callable[[str], None]
@@ -51,6 +52,8 @@ class Report:
     scale: float
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+    # What keeping them in fewer bits costs (weights.Loss); empty: they stay float32.
+    weights: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
@@ -78,6 +81,8 @@ def export(
     name: str | None = None,
     version: int | None = None,
     formats: Sequence[str] = ALL,
+    weights: str = "fp32",
+    weights_limit: float = LIMIT,
     say: Say = lambda text: None,
 ) -> Report:
     """Write `module` to <out>/<name>/<version>/ and return what was written and how exact it is.
@@ -90,11 +95,15 @@ def export(
             formats that it lacks are added to it.
         formats: among "onnx" (model.onnx, and step.onnx where there are states), "torchscript" (model.pt), "pt2"
             (model.pt2) and "aoti" (model.aoti.pt2).
+        weights: "fp32", "bf16" or "int8": how the native engine keeps them. The files stay float32.
+        weights_limit: what that may lose on the held-out samples, of each output's standard deviation.
         say: told what is being done.
-    Raises: ParityError: a file exceeds the tolerance; ValueError: arguments, module and spec do not fit; OSError.
+    Raises: ParityError: a file exceeds the tolerance; LossError: the weights' form loses too much;
+        ValueError: arguments, module and spec do not fit; OSError.
     """
     name = check_name(spec.name if name is None else name)
     wanted = artifacts(formats, spec.kind, module.states())
+    form = check_weights(weights, formats, weights_limit)
     if version is not None:
         check_version(version)
     baked = bake(module)
@@ -110,11 +119,18 @@ def export(
         rows = [_write(artifact, baked, spec, stage, samples, truths, say) for artifact in wanted]
         if any(not row.max_error <= row.bound for row in rows):
             raise ParityError(rows)
+        if form is not Weights.FP32:
+            say(f"measuring what {form} weights lose")
+            spec = with_weights(stage, spec, samples, truths, form, weights_limit)
+            for path in stage.glob("*.onnx"):
+                onnx_format.put_spec(path, spec)
         (stage / "spec.json").write_text(spec.to_json())
         write_golden(stage / "golden.npz", samples, truths.y, spec)
         target, added = place(stage, version, spec)
     found = tuple(notes(target, spec))
-    return Report(name, target, int(target.name), tuple(added), spec.contract_hash, truths.scale, tuple(rows), found)
+    lost = spec.provenance["export"].get("weights", {})
+    number, contract = int(target.name), spec.contract_hash
+    return Report(name, target, number, tuple(added), contract, truths.scale, tuple(rows), found, lost)
 
 
 def export_servable(

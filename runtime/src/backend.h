@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "learn_rt/footprint.h"
 #include "learn_rt/realtime.h"
 #include "learn_rt/rollout.h"
 #include "model_folder.h"
@@ -44,6 +45,11 @@ class Engine {
   virtual std::unique_ptr<Stream> open() const = 0;
   // As Model::infer. Throws std::runtime_error with the cause.
   virtual void infer(const float* windows, std::size_t batch, float* answers) const = 0;
+
+  // Whether it keeps the weights in the form that the spec says; else as the files hold them.
+  virtual bool stores_weights() const { return false; }
+  virtual Footprint footprint() const { return {}; }
+  virtual Footprint rollout_footprint(std::size_t /*candidates*/, std::size_t /*horizon*/) const { return {}; }
 
   // The same of a model of kind rollout, and of no other.
   virtual std::unique_ptr<RolloutStream> open_rollout(const RolloutLimits& limits) const;

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "lowering.h"
+#include "weights.h"
 
 namespace learn_rt {
 namespace {
@@ -120,8 +121,22 @@ LanePlan LanePlan::make(const std::string& step_onnx, const Spec& spec) {
     plan.states.push_back({state.name, now, next, size, slides && state.scope == Scope::kLane});
   }
   own_next_states(program, plan.states);
+  store_weights(program, spec.weights);
   partition(plan);
+  for (const Indices* indices : {&plan.critical_shared, &plan.critical_lane}) {
+    for (const std::size_t i : *indices) {
+      if (program.instructions[i].operation->work().weight_bytes > 0) plan.warm.push_back(i);
+    }
+  }
   return plan;
+}
+
+LanePlan LanePlan::one_lane() const {
+  LanePlan one = *this;
+  one.lanes = 1;
+  one.rows.assign(one.rows.size(), 1);
+  for (State& state : one.states) state.lane = false;
+  return one;
 }
 
 LaneStream::LaneStream(const LanePlan& plan)
@@ -173,6 +188,8 @@ void LaneStream::settle() LEARN_RT_REALTIME {
   oldest_ = (oldest_ + 1) % plan_.lanes;
   settled_ = true;
   run_early();
+  // The lanes' own work has pushed out what the next step reads.
+  for (const std::size_t i : plan_.warm) plan_.program.instructions[i].operation->warm();
 }
 
 }  // namespace learn_rt

@@ -35,9 +35,13 @@ struct LanePlan {
   Indices later_shared, later_lane;        // in settle(), for the states
   Indices early_shared, early_lane;        // in settle(), once the states are new
   Indices early_oldest;                    // of lanes, but only y needs them
+  Indices warm;                            // of step(), those with weights
 
   // Throws std::runtime_error when the graph's inputs and outputs are not those of the spec.
   static LanePlan make(const std::string& step_onnx, const Spec& spec);
+
+  // The same for one lane that never starts again: a whole window is its length in steps from reset().
+  LanePlan one_lane() const;
 };
 
 // A stream on a plan, which must outlive it.

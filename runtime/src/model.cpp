@@ -31,6 +31,11 @@ class LoadedModel final : public Model, public std::enable_shared_from_this<Load
     engine_->infer(windows, batch, answers);
   }
 
+  Footprint footprint() const override { return engine_->footprint(); }
+  Footprint rollout_footprint(std::size_t candidates, std::size_t horizon) const override {
+    return engine_->rollout_footprint(candidates, horizon);
+  }
+
   std::unique_ptr<RolloutSession> open_rollout(const RolloutLimits& limits) const override {
     if (spec_.kind != Kind::kRollout) return Model::open_rollout(limits);
     limits.check(spec_.n_features());

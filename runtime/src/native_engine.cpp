@@ -4,9 +4,11 @@
 #include <optional>
 #include <stdexcept>
 
+#include "footprint.h"
 #include "lane_rollout.h"
 #include "lanes.h"
 #include "lowering.h"
+#include "weights.h"
 #include "window_stream.h"
 
 namespace learn_rt {
@@ -46,6 +48,7 @@ Program lower_whole(const ModelFolder& folder) {
     throw std::runtime_error("output \"y\" does not fit the spec");
   }
   program.input("x");
+  store_weights(program, spec.weights);
   return program;
 }
 
@@ -67,11 +70,20 @@ class NativeEngine final : public Engine {
       throw std::runtime_error("no step.onnx, of which states and rollouts are made");
     }
     if (spec_.kind == Kind::kRollout) return;  // model.onnx holds one horizon, written out
+    // A window's steps answer whole windows too where weights are stored: then a golden sample tests what runs.
+    if (lanes_ && spec_.weights != Weights::kFp32) return;
     if (!folder.model_onnx.empty()) {
       whole_ = named("model.onnx", [&] { return lower_whole(folder); });
     } else if (!lanes_) {
       throw std::runtime_error("neither model.onnx nor step.onnx is there");
     }
+  }
+
+  bool stores_weights() const override { return true; }
+
+  Footprint footprint() const override { return lanes_ ? footprint_of(*lanes_) : footprint_of(*whole_); }
+  Footprint rollout_footprint(std::size_t candidates, std::size_t horizon) const override {
+    return lanes_ ? footprint_of(*lanes_, candidates, horizon) : Footprint{};
   }
 
   std::unique_ptr<Stream> open() const override {
@@ -87,7 +99,8 @@ class NativeEngine final : public Engine {
       for (std::size_t k = 0; k < batch; ++k) window(windows + k * in, answers + k * out);
       return;
     }
-    LaneStream stream(*lanes_);
+    const LanePlan one = lanes_->one_lane();
+    LaneStream stream(one);
     for (std::size_t k = 0; k < batch; ++k) {
       stream.reset();
       for (std::size_t t = 0; t < spec_.window; ++t) stream.step(windows + k * in + t * sample, answers + k * out);

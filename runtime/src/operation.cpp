@@ -34,11 +34,29 @@ void BinaryOperation::run(const Source* in, const Result* out, std::size_t first
 
 void DenseOperation::run(const Source* in, const Result* out, std::size_t first,
                          std::size_t last) const LEARN_RT_REALTIME {
-  const auto dense = dense_kernels().dense;
-  if (inner_ == 1) return dense(in->row(first), in->stride, last - first, panels_, out->row(first), out->stride);
+  if (inner_ == 1) return kernel_(in->row(first), in->stride, last - first, panels_, out->row(first), out->stride);
   for (std::size_t r = first; r < last; ++r) {
-    dense(in->row(r), panels_.inputs, inner_, panels_, out->row(r), panels_.outputs);
+    kernel_(in->row(r), panels_.inputs, inner_, panels_, out->row(r), panels_.outputs);
   }
+}
+
+Work DenseOperation::work() const { return {panels_.bytes(), inner_ * panels_.inputs * panels_.outputs}; }
+
+std::shared_ptr<const Operation> DenseOperation::with_weights(Weights form) const {
+  // A small one is few bytes, and often what a long linear path or the sensors' own scale depends on.
+  constexpr std::size_t kLeast = 4096;
+  const bool worth = panels_.inputs * panels_.outputs >= kLeast;
+  if (!worth || panels_.form == form || (form == Weights::kInt8 && panels_.inputs > kMaxInt8Inputs)) return nullptr;
+  return std::make_shared<DenseOperation>(repack(panels_, form), inner_);
+}
+
+void DenseOperation::warm() const LEARN_RT_REALTIME {
+  const auto touch = [](const void* from, std::size_t bytes) {
+    const auto* at = static_cast<const char*>(from);
+    for (std::size_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i, 0, 2);
+  };
+  touch(panels_.weights.data(), panels_.weights.size() * sizeof(float));
+  touch(panels_.words.data(), panels_.words.size() * sizeof(std::uint32_t));
 }
 
 void ThinDenseOperation::run(const Source* in, const Result* out, std::size_t first,

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "kernels/kernels.h"
+#include "learn_rt/footprint.h"
 #include "learn_rt/realtime.h"
 #include "tensor.h"
 
@@ -29,6 +31,13 @@ class Operation {
   virtual ~Operation() = default;
   virtual void run(const Source* in, const Result* out, std::size_t first,
                    std::size_t last) const LEARN_RT_REALTIME = 0;
+
+  // What one row takes; nothing, of what has no weights.
+  virtual Work work() const { return {}; }
+  // The same with its weights in another form; null when it has none that are worth it.
+  virtual std::shared_ptr<const Operation> with_weights(Weights /*form*/) const { return nullptr; }
+  // Brings the weights into the cache.
+  virtual void warm() const LEARN_RT_REALTIME {}
 };
 
 // Moves elements: all that slices, joins, transposes, repeats or gathers.
@@ -72,11 +81,16 @@ class BinaryOperation final : public Operation {
 // [inner, inputs] times a constant matrix, plus a constant bias.
 class DenseOperation final : public Operation {
  public:
-  DenseOperation(Panels panels, std::size_t inner) : panels_(std::move(panels)), inner_(inner) {}
+  DenseOperation(Panels panels, std::size_t inner)
+      : panels_(std::move(panels)), kernel_(dense_kernel(panels_.form)), inner_(inner) {}
   void run(const Source* in, const Result* out, std::size_t first, std::size_t last) const LEARN_RT_REALTIME override;
+  Work work() const override;
+  std::shared_ptr<const Operation> with_weights(Weights form) const override;
+  void warm() const LEARN_RT_REALTIME override;
 
  private:
   Panels panels_;
+  DenseKernel kernel_;
   std::size_t inner_;
 };
 
@@ -88,6 +102,7 @@ class ThinDenseOperation final : public Operation {
   ThinDenseOperation(std::vector<float> weights, std::vector<float> bias, std::size_t inner)
       : weights_(std::move(weights)), bias_(std::move(bias)), inner_(inner) {}
   void run(const Source* in, const Result* out, std::size_t first, std::size_t last) const LEARN_RT_REALTIME override;
+  Work work() const override { return {weights_.size() * sizeof(float), inner_ * weights_.size()}; }
 
  private:
   std::vector<float> weights_, bias_;

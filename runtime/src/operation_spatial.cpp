@@ -18,6 +18,15 @@ void ConvolutionOperation::run(const Source* in, const Result* out, std::size_t 
   }
 }
 
+Work ConvolutionOperation::work() const {
+  Work work;
+  for (const Group& group : groups_) {
+    work.weight_bytes += group.weights.size() * sizeof(float);
+    work.multiply_adds += batch_ * outputs_ * sweep_.taps.size() * sweep_.results();
+  }
+  return work;
+}
+
 void PoolOperation::run(const Source* in, const Result* out, std::size_t first,
                         std::size_t last) const LEARN_RT_REALTIME {
   for (std::size_t r = first; r < last; ++r) {

@@ -17,6 +17,7 @@ class ConvolutionOperation final : public Operation {
   ConvolutionOperation(Sweep sweep, std::vector<Group> groups, std::size_t outputs, std::size_t step, std::size_t batch)
       : sweep_(std::move(sweep)), groups_(std::move(groups)), outputs_(outputs), step_(step), batch_(batch) {}
   void run(const Source* in, const Result* out, std::size_t first, std::size_t last) const LEARN_RT_REALTIME override;
+  Work work() const override;
 
  private:
   Sweep sweep_;

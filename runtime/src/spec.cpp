@@ -297,6 +297,15 @@ void check_normalization(const Object& object) {
   if (normalization.get("inside_graph") != true) fail(normalization.path("inside_graph"), "must be true");
 }
 
+Weights parse_weights(const Object& object) {
+  if (object.find("weights") == nullptr) return Weights::kFp32;
+  const std::string form = object.text("weights");
+  if (form == "fp32") return Weights::kFp32;
+  if (form == "bf16") return Weights::kBf16;
+  if (form == "int8") return Weights::kInt8;
+  fail("$.weights", "must be fp32, bf16 or int8");
+}
+
 }  // namespace
 
 std::size_t Signal::size() const noexcept {
@@ -324,9 +333,10 @@ std::size_t Spec::memory() const noexcept { return std::max(warm_up(), forgettin
 Spec Spec::parse(std::string text) {
   if (text.size() > kMaxBytes) fail("$", "larger than " + std::to_string(kMaxBytes) + " bytes");
   const nlohmann::json body = parse_strictly(text);
-  const Object object(body, "$",
-                      {"format", "contract_hash", "name", "kind", "dt_s", "inputs", "outputs", "window", "preview",
-                       "horizon", "dtype", "states", "normalization", "forgetting", "tolerance", "provenance"});
+  const Object object(
+      body, "$",
+      {"format", "contract_hash", "name", "kind", "dt_s", "inputs", "outputs", "window", "preview", "horizon", "dtype",
+       "states", "normalization", "forgetting", "tolerance", "weights", "weights_tolerance", "provenance"});
   if (object.text("format") != "learn_rt.spec/1") fail("$.format", "expected \"learn_rt.spec/1\"");
   Spec spec;
   spec.contract_hash = read_hash(object);
@@ -361,6 +371,11 @@ Spec Spec::parse(std::string text) {
   spec.forgetting = object.count("forgetting", 0, 0, std::int64_t{1} << 24);
   spec.tolerance = object.number("tolerance", 0.0);
   if (spec.tolerance < 0) fail("$.tolerance", "must not be below 0");
+  spec.weights = parse_weights(object);
+  spec.weights_tolerance = object.number("weights_tolerance", 0.0);
+  if ((spec.weights == Weights::kFp32) != (spec.weights_tolerance == 0.0) || spec.weights_tolerance < 0) {
+    fail("$.weights_tolerance", "must be above 0 for weights other than fp32, and is of no use for those");
+  }
   if (const nlohmann::json* provenance = object.find("provenance")) {
     if (!provenance->is_object()) fail("$.provenance", "expected an object");
   }

@@ -47,6 +47,14 @@ class Order(StrEnum):
     NEWEST = "newest"
 
 
+class Weights(StrEnum):
+    """How the native engine keeps the matrices. The files hold float32, and other backends use that."""
+
+    FP32 = "fp32"
+    BF16 = "bf16"
+    INT8 = "int8"
+
+
 class Scope(StrEnum):
     """Whether a state belongs to one start of the window or to the whole stream."""
 
@@ -191,6 +199,8 @@ class Spec:
     normalization: Normalization = field(default_factory=lambda: Normalization(inside_graph=True))
     forgetting: int | None = None
     tolerance: float | None = None  # of the golden samples, absolute, in the outputs' units
+    weights: Weights = Weights.FP32
+    weights_tolerance: float | None = None  # the same where they are kept in fewer bits
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -216,6 +226,11 @@ class Spec:
             raise ValueError(f"a {self.kind} model cannot have a window of {self.window}")
         if (self.kind is Kind.ROLLOUT) != (self.horizon > 0):
             raise ValueError(f"a {self.kind} model cannot have a horizon of {self.horizon}")
+        if (self.weights is Weights.FP32) != (self.weights_tolerance is None):
+            raise ValueError(
+                "weights_tolerance belongs to weights other than fp32, and to each of those: "
+                f"got {self.weights_tolerance} for {self.weights}"
+            )
         outputs = {s.name: s for s in self.outputs}
         for s in self.inputs:
             if s.feedback_of is None:
@@ -335,7 +350,9 @@ def _agreed_numbers(values: tuple[float, ...]) -> float | list[float]:
 
 def _plain(value: Any) -> Any:
     if hasattr(value, "__dataclass_fields__"):
-        kept = (f for f in value.__dataclass_fields__.values() if getattr(value, f.name) or not f.metadata.get("sparse"))
+        kept = (
+            f for f in value.__dataclass_fields__.values() if getattr(value, f.name) or not f.metadata.get("sparse")
+        )
         return {f.name: _plain(getattr(value, f.name)) for f in kept}
     if isinstance(value, tuple | list):
         return [_plain(v) for v in value]

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "learn_rt/footprint.h"
 #include "learn_rt/rollout.h"
 #include "learn_rt/session.h"
 #include "learn_rt/spec.h"
@@ -32,6 +33,11 @@ class Model {
   // Answers whole windows: [batch, window, n_features] -> [batch, n_outputs], as model.onnx does. No envelope, no
   // ranges.
   virtual void infer(const float* windows, std::size_t batch, float* answers) const = 0;
+
+  // What a session takes of the machine: to tell how near to its limit it runs.
+  virtual Footprint footprint() const { return {}; }
+  // Of a rollout.
+  virtual Footprint rollout_footprint(std::size_t /*candidates*/, std::size_t /*horizon*/) const { return {}; }
 
   // A rollout session, its history empty; it keeps the model alive. Throws std::runtime_error: a model of another kind,
   // limits that cannot be, or threads that cannot be had.

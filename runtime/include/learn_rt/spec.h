@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "learn_rt/weights.h"
+
 namespace learn_rt {
 
 enum class Kind { kPointwise, kWindow, kStateful, kRollout };
@@ -51,9 +53,11 @@ struct Spec {
   std::vector<Signal> outputs;
   std::vector<State> states;
   std::string contract_hash;
-  std::size_t forgetting = 0;  // samples after which two histories agree; 0: not stated
-  double tolerance = 0.0;      // of the golden samples, absolute; 0: not stated, 1e-5 of their scale
-  std::string json;            // the file, to the byte
+  std::size_t forgetting = 0;        // samples after which two histories agree; 0: not stated
+  double tolerance = 0.0;            // of the golden samples, absolute; 0: not stated, 1e-5 of their scale
+  Weights weights = Weights::kFp32;  // the form that the native engine keeps the matrices in
+  double weights_tolerance = 0.0;    // of the golden samples in that form, absolute
+  std::string json;                  // the file, to the byte
 
   std::size_t n_features() const noexcept;
   std::size_t n_outputs() const noexcept;

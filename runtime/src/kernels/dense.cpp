@@ -4,9 +4,10 @@
 // After foreach_target.
 #include <hwy/highway.h>
 
-#include <cstring>
+#include <type_traits>
 
 #include "kernels/kernels.h"
+#include "kernels/store-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace learn_rt {
@@ -15,26 +16,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
-
-// Stores the part of a padded panel that is there.
-HWY_INLINE void StorePart(V first, V second, std::size_t columns, float* y) {
-  const D d;
-  HWY_ALIGN float padded[2 * HWY_MAX_BYTES / sizeof(float)];
-  hn::Store(first, d, padded);
-  hn::Store(second, d, padded + hn::Lanes(d));
-  std::memcpy(y, padded, columns * sizeof(float));
-}
-
-HWY_INLINE void StorePanel(V first, V second, std::size_t columns, float* y) {
-  const D d;
-  const std::size_t lanes = hn::Lanes(d);
-  if (columns >= 2 * lanes) {
-    hn::StoreU(first, d, y);
-    hn::StoreU(second, d, y + lanes);
-  } else {
-    StorePart(first, second, columns, y);
-  }
-}
 
 // kRows rows times one panel: 2 kRows sums in registers.
 template <int kRows>
@@ -170,29 +151,6 @@ HWY_EXPORT(DenseTable);
 const DenseKernels& dense_kernels() {
   static const DenseKernels& table = *HWY_DYNAMIC_DISPATCH(DenseTable)();
   return table;
-}
-
-std::size_t packed_size(std::size_t inputs, std::size_t outputs) {
-  const std::size_t width = dense_kernels().width;
-  return (outputs + width - 1) / width * width * inputs;
-}
-
-Panels pack(const float* weights, std::size_t inputs, std::size_t outputs, bool transposed, const float* bias) {
-  Panels panels;
-  panels.inputs = inputs;
-  panels.outputs = outputs;
-  panels.width = dense_kernels().width;
-  const std::size_t n = (outputs + panels.width - 1) / panels.width;
-  panels.weights.assign(n * inputs * panels.width, 0.0F);
-  panels.bias.assign(n * panels.width, 0.0F);
-  for (std::size_t o = 0; o < outputs; ++o) {
-    float* column = panels.weights.data() + o / panels.width * inputs * panels.width + o % panels.width;
-    for (std::size_t i = 0; i < inputs; ++i) {
-      column[i * panels.width] = transposed ? weights[o * inputs + i] : weights[i * outputs + o];
-    }
-    if (bias != nullptr) panels.bias[o] = bias[o];
-  }
-  return panels;
 }
 
 }  // namespace learn_rt

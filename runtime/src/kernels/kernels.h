@@ -1,7 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
+
+#include "kernels/aligned.h"
+#include "learn_rt/weights.h"
 
 namespace learn_rt {
 
@@ -55,18 +59,28 @@ struct ElementwiseKernels {
 
 // A weight matrix of `inputs` by `outputs`, in panels of `width` outputs, each contiguous along the inputs, so that one
 // broadcast input meets one load. The last panel is padded with zeros.
+//
+// In fewer bits, a word holds the weights of one output for 2 (bf16) or 4 (int8) inputs that follow each other.
 struct Panels {
   std::size_t inputs = 0, outputs = 0, width = 0;
-  std::vector<float> weights;  // [panel][input][width]
-  std::vector<float> bias;     // [panel][width]
+  Weights form = Weights::kFp32;
+  Lines<float> weights;        // fp32: [panel][input][width]
+  Lines<std::uint32_t> words;  // bf16, int8: [panel][group of inputs][width]
+  Lines<float> scale;          // int8: [panel][width]
+  Lines<float> bias;           // [panel][width]
+
+  // Bytes that one product reads.
+  std::size_t bytes() const noexcept { return 4 * (weights.size() + words.size() + scale.size() + bias.size()); }
 };
+
+// y[r][o] = bias[o] + sum_i x[r][i] w[i][o] for `rows` rows, strides in floats. Each row's sums run in the same order
+// whatever the number of rows: the same row gives the same bits.
+using DenseKernel = void (*)(const float* x, std::size_t x_stride, std::size_t rows, const Panels& w, float* y,
+                             std::size_t y_stride) noexcept;
 
 struct DenseKernels {
   std::size_t width;  // of the panels
-  // y[r][o] = bias[o] + sum_i x[r][i] w[i][o] for `rows` rows, strides in floats. Each row's sums run in the same order
-  // whatever the number of rows: the same row gives the same bits.
-  void (*dense)(const float* x, std::size_t x_stride, std::size_t rows, const Panels& w, float* y,
-                std::size_t y_stride) noexcept;
+  DenseKernel dense;  // fp32
   // The sum of x[i] w[i], in double.
   double (*dot)(const float* x, const float* w, std::size_t n) noexcept;
 };
@@ -125,6 +139,10 @@ const SpatialKernels& spatial_kernels();
 const FunctionKernels& function_kernels();
 UnaryKernel unary_kernel(Unary kind);
 const DenseKernels& dense_kernels();
+DenseKernel dense_bf16();
+DenseKernel dense_int8();
+// The one for panels of this form.
+DenseKernel dense_kernel(Weights form);
 const RecurrentKernels& recurrent_kernels();
 
 // Floats that pack() makes of a matrix: outputs are padded to whole panels.
@@ -132,5 +150,9 @@ std::size_t packed_size(std::size_t inputs, std::size_t outputs);
 
 // `weights` is [inputs][outputs], or [outputs][inputs] when `transposed`; `bias` may be null.
 Panels pack(const float* weights, std::size_t inputs, std::size_t outputs, bool transposed, const float* bias);
+
+// The same matrix in another form, from fp32. int8 takes at most kMaxInt8Inputs inputs.
+constexpr std::size_t kMaxInt8Inputs = 4096;
+Panels repack(const Panels& panels, Weights form);
 
 }  // namespace learn_rt
