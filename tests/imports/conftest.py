@@ -9,12 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from policies import WALKER_SIZES, Walker, walker_metadata, write_onnx
-
-HISTORIES = (3, 3, 1, 3, 3, 3)
-N_WALKER = sum(size * history for size, history in zip(WALKER_SIZES, HISTORIES, strict=True))
-NAMES = ("base_ang_vel", "projected_gravity", "command", "joint_pos", "joint_vel", "actions")
-WALKER_SPEC = "dt_s: 0.02\ninputs:\n- {name: command, unit: m/s}\n"
+from policies import HISTORIES, N_WALKER, NAMES, WALKER_SIZES, WALKER_SPEC, Walker, walker_metadata, write_onnx
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -143,7 +143,6 @@ def csv(values: Sequence[object]) -> str:
 
 def walker_metadata(histories: Sequence[int]) -> dict[str, str]:
     """Return the metadata of a walking policy, whose terms have these histories."""
-    names = ("base_ang_vel", "projected_gravity", "command", "joint_pos", "joint_vel", "actions")
     return {
         "run_path": "local",
         "joint_names": csv(JOINTS),
@@ -151,13 +150,17 @@ def walker_metadata(histories: Sequence[int]) -> dict[str, str]:
         "joint_damping": csv([0.5] * N_JOINTS),
         "default_joint_pos": csv(DEFAULT),
         "command_names": "twist",
-        "observation_names": csv(names),
+        "observation_names": csv(NAMES),
         "observation_history_lengths": csv([float(h) for h in histories]),
         "action_scale": csv(SCALE),
     }
 
 
+NAMES = ("base_ang_vel", "projected_gravity", "command", "joint_pos", "joint_vel", "actions")
 WALKER_SIZES = (3, 3, 3, N_JOINTS, N_JOINTS, N_JOINTS)
+HISTORIES = (3, 3, 1, 3, 3, 3)
+N_WALKER = sum(size * history for size, history in zip(WALKER_SIZES, HISTORIES, strict=True))
+WALKER_SPEC = "dt_s: 0.02\ninputs:\n- {name: command, unit: m/s}\n"  # what its metadata do not tell
 
 
 def sklearn_regressor(path: Path, n: int, scaler: bool = True) -> Path:

@@ -12,8 +12,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from conftest import HISTORIES, NAMES
-from policies import DEFAULT, JOINTS, SCALE, GruWalker, LstmWalker, sklearn_regressor, write_onnx
+from policies import DEFAULT, HISTORIES, JOINTS, NAMES, SCALE, GruWalker, LstmWalker, sklearn_regressor, write_onnx
 
 from learn_rt.export.import_cli import main
 from learn_rt.layout import observe

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from conftest import WALKER_SPEC
+from policies import WALKER_SPEC
 
 from learn_rt.export.import_cli import main
 from learn_rt.export.imports.samples import read_samples
