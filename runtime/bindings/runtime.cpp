@@ -11,6 +11,7 @@
 #include "learn_rt/envelope.h"
 #include "learn_rt/flags.h"
 #include "learn_rt/model.h"
+#include "lowering.h"
 #include "python_backend.h"
 #include "python_rollout.h"
 #include "python_session.h"
@@ -118,5 +119,7 @@ PYBIND11_MODULE(_runtime, m) {
       "Args: backend: native, onnxruntime, torchscript, or auto: the first of these that can run the model and "
       "passes.\n"
       "Raises: RuntimeError: the file and what is wrong with it, or each backend's cause.");
+  m.def("native_operators", &operator_names,
+        "Return the names of the ONNX operators that the native engine runs, sorted.");
   m.def("register_onnxruntime", &register_onnxruntime, py::arg("load"));
 }

@@ -90,7 +90,10 @@ class LstmMatch : private GraphMatch {
 // Leaves out the instructions whose results nobody reads.
 void drop_unused(Program& program) {
   std::vector<bool> read(program.buffers.size(), false);
-  for (const Port& port : program.outputs) read[program.values[port.value].buffer] = true;
+  for (const Port& port : program.outputs) {
+    const Value& value = program.values[port.value];
+    if (!value.constant) read[value.buffer] = true;
+  }
   std::vector<Instruction> kept;
   for (std::size_t i = program.instructions.size(); i-- > 0;) {
     Instruction& instruction = program.instructions[i];

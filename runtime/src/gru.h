@@ -36,16 +36,17 @@ struct GruWeights {
   Panels candidate;  // the state's share of n, when the reset comes before the product
 };
 
-// ONNX GRU over `steps` steps, forward, batch 1: in x [steps, inputs], h0; out y [steps, size], h, and scratch
-// [3 size (steps + 1) + size] for the sums.
+// ONNX GRU over `steps` steps, forward: in x [steps, batch, inputs], h0; out y [steps, batch, size], h, and scratch
+// [batch (3 (steps + 1) + 1) size] for the sums.
 class GruOperation final : public Operation {
  public:
-  GruOperation(GruWeights weights, std::size_t steps) : weights_(std::move(weights)), steps_(steps) {}
+  GruOperation(GruWeights weights, std::size_t steps, std::size_t batch)
+      : weights_(std::move(weights)), steps_(steps), batch_(batch) {}
   void run(const Source* in, const Result* out, std::size_t first, std::size_t last) const LEARN_RT_REALTIME override;
 
  private:
   GruWeights weights_;
-  std::size_t steps_;
+  std::size_t steps_, batch_;
 };
 
 // ONNX GRU. A single step is written out, so that the state's share can be computed before the sample is there.

@@ -32,7 +32,7 @@ ValueId permuted(ProgramBuilder& b, ValueId x, const std::vector<std::size_t>& o
     shape.push_back(old[axis]);
     step.push_back(span_of(old, axis + 1, rank));
   }
-  std::vector<std::size_t> from(count(shape));
+  std::vector<std::size_t> from(b.room(shape));
   for (std::size_t i = 0; i < from.size(); ++i) {
     std::size_t rest = i;
     for (std::size_t axis = rank; axis-- > 0;) {
@@ -48,7 +48,7 @@ ValueId pick(ProgramBuilder& b, ValueId x, std::size_t axis, const std::vector<s
   const std::size_t outer = span_of(shape, 0, axis), inner = span_of(shape, axis + 1, shape.size());
   const auto n = static_cast<std::size_t>(shape[axis]);
   shape[axis] = static_cast<std::int64_t>(picked.size());
-  std::vector<std::size_t> from(count(shape));
+  std::vector<std::size_t> from(b.room(shape));
   std::size_t to = 0;
   for (std::size_t o = 0; o < outer; ++o) {
     for (const std::int64_t p : picked) {
@@ -59,13 +59,13 @@ ValueId pick(ProgramBuilder& b, ValueId x, std::size_t axis, const std::vector<s
 }
 
 ValueId part(ProgramBuilder& b, ValueId x, std::size_t first, const Shape& shape) {
-  std::vector<std::size_t> from(count(shape));
+  std::vector<std::size_t> from(b.room(shape));
   std::iota(from.begin(), from.end(), first);
   return b.gather({x}, shape, from);
 }
 
 ValueId joined(ProgramBuilder& b, const std::vector<ValueId>& parts, const Shape& shape) {
-  std::vector<std::size_t> from(count(shape));
+  std::vector<std::size_t> from(b.room(shape));
   std::iota(from.begin(), from.end(), std::size_t{0});
   return b.gather(parts, shape, from);
 }

@@ -136,23 +136,26 @@ void LstmOperation::run(const Source* in, const Result* out, std::size_t first,
                         std::size_t last) const LEARN_RT_REALTIME {
   const auto dense = dense_kernels().dense;
   const auto cell = recurrent_kernels().lstm_cell;
-  const std::size_t size = recurrent_.inputs, sums = 4 * size;
+  const std::size_t size = recurrent_.inputs, sums = 4 * size, state = batch_ * size;
   const GateOffsets gates{0, 2 * size, 3 * size, size};  // ONNX: input, output, forget, cell
   for (std::size_t r = first; r < last; ++r) {
     float *y = out[0].row(r), *c = out[2].row(r), *scratch = out[3].row(r);
-    float* recurrent = scratch + steps_ * sums;
-    dense(in[0].row(r), input_.inputs, steps_, input_, scratch, sums);
+    float* recurrent = scratch + steps_ * batch_ * sums;
+    dense(in[0].row(r), input_.inputs, steps_ * batch_, input_, scratch, sums);
     const float* h = in[1].row(r);
     const float* before = in[2].row(r);
     for (std::size_t t = 0; t < steps_; ++t) {
-      dense(h, size, 1, recurrent_, recurrent, sums);
+      dense(h, size, batch_, recurrent_, recurrent, sums);
       // The cell state alternates between c and the last rows of the scratch, for input and output must not overlap.
-      float* after = (steps_ - t) % 2 == 1 ? c : recurrent + sums;
-      cell(scratch + t * sums, recurrent, gates, before, 1.0F, size, y + t * size, after);
+      float* after = (steps_ - t) % 2 == 1 ? c : recurrent + batch_ * sums;
+      for (std::size_t k = 0; k < batch_; ++k) {
+        cell(scratch + (t * batch_ + k) * sums, recurrent + k * sums, gates, before + k * size, 1.0F, size,
+             y + t * state + k * size, after + k * size);
+      }
       before = after;
-      h = y + t * size;
+      h = y + t * state;
     }
-    std::memcpy(out[1].row(r), h, size * sizeof(float));
+    std::memcpy(out[1].row(r), h, state * sizeof(float));
   }
 }
 

@@ -161,17 +161,17 @@ class LstmCellOperation final : public Operation {
   bool has_b_, has_mask_;
 };
 
-// ONNX LSTM over `steps` steps, forward, batch 1: in x [steps, inputs], h0, c0; out y [steps, size], h, c, and scratch
-// [4 size (steps + 1) + size] for the sums.
+// ONNX LSTM over `steps` steps, forward: in x [steps, batch, inputs], h0, c0; out y [steps, batch, size], h, c, and
+// scratch [batch (4 (steps + 1) + 1) size] for the sums.
 class LstmOperation final : public Operation {
  public:
-  LstmOperation(Panels input, Panels recurrent, std::size_t steps)
-      : input_(std::move(input)), recurrent_(std::move(recurrent)), steps_(steps) {}
+  LstmOperation(Panels input, Panels recurrent, std::size_t steps, std::size_t batch)
+      : input_(std::move(input)), recurrent_(std::move(recurrent)), steps_(steps), batch_(batch) {}
   void run(const Source* in, const Result* out, std::size_t first, std::size_t last) const LEARN_RT_REALTIME override;
 
  private:
   Panels input_, recurrent_;
-  std::size_t steps_;
+  std::size_t steps_, batch_;
 };
 
 }  // namespace learn_rt

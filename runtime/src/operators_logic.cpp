@@ -41,6 +41,7 @@ void is_nan(NodeContext& node) {
 
 // The constants of a choice between whole numbers, which only shapes are.
 void choose_whole(NodeContext& node, const Shape& shape) {
+  node.b.room(shape);
   const auto elements = [&](std::size_t i) {
     const Tensor& tensor = *node.b.known(node.input(i));
     std::vector<std::int64_t> spread;

@@ -96,7 +96,7 @@ void concat(NodeContext& node) {
     if (other != shape) throw std::runtime_error("inputs whose shapes do not go together");
   }
   std::vector<std::size_t> from;
-  from.reserve(count(shape));
+  from.reserve(node.b.room(shape));
   for (std::size_t o = 0; o < span_of(shape, 0, axis); ++o) {
     for (std::size_t k = 0; k < inputs.size(); ++k) {
       for (std::size_t i = 0; i < spans[k]; ++i) from.push_back(starts[k] + o * spans[k] + i);

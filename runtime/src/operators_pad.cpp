@@ -41,17 +41,25 @@ void pad(NodeContext& node) {
     }
     begin[axis] = pads[k];
   }
-  std::vector<float> fill{0.0F};
-  if (mode == "constant" && node.has_input(2)) fill = node.floats(2);
-  if (fill.size() != 1) throw std::runtime_error("constant_value must be one number");
+  const bool whole = node.b.whole(node.input(0));
+  ValueId fill = whole ? node.b.integers({0}) : scalar(node, 0.0F);
+  if (mode == "constant" && node.has_input(2)) {
+    fill = node.input(2);
+    if (node.b.known(fill) == nullptr || node.b.size(fill) != 1 || node.b.whole(fill) != whole) {
+      throw std::runtime_error("constant_value must be one constant of x's type");
+    }
+  }
   const std::size_t constant = node.b.size(node.input(0));
-  std::vector<std::size_t> from(count(shape), 0);
+  if (constant == 0) throw std::runtime_error("an empty tensor");
+  std::vector<std::size_t> from(node.b.room(shape), 0);
   std::vector<bool> filled(from.size(), false);
   std::size_t inside = 1, source = 1;  // elements of one place of this axis, in the result and in x
   for (std::size_t axis = old.size(); axis-- > 0;) {
     const auto n = static_cast<std::size_t>(shape[axis]);
+    Shape places;
+    for (std::int64_t i = 0; i < shape[axis]; ++i) places.push_back(padded_from(mode, i - begin[axis], old[axis]));
     for (std::size_t i = 0; i < from.size(); ++i) {
-      const std::int64_t at = padded_from(mode, static_cast<std::int64_t>(i / inside % n) - begin[axis], old[axis]);
+      const std::int64_t at = places[i / inside % n];
       filled[i] = filled[i] || at < 0;
       if (at > 0) from[i] += static_cast<std::size_t>(at) * source;
     }
@@ -61,7 +69,7 @@ void pad(NodeContext& node) {
   for (std::size_t i = 0; i < from.size(); ++i) {
     if (filled[i]) from[i] = constant;
   }
-  node.output(0, node.b.gather({node.input(0), scalar(node, fill[0])}, shape, from));
+  node.output(0, node.b.gather({node.input(0), fill}, shape, from));
 }
 
 }  // namespace

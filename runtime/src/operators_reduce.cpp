@@ -54,7 +54,10 @@ ValueId emit_reduction(NodeContext& node, Reduction kind, const Reduced& r, Valu
 template <Reduction kKind>
 void reduce(NodeContext& node) {
   const auto r = reduced_axes(node, kKind == Reduction::kSum ? 13 : 18);
-  node.output(0, r ? emit_reduction(node, kKind, *r, r->matrix) : node.input(0));
+  if (!r) return node.output(0, node.input(0));
+  const bool extreme = kKind == Reduction::kMax || kKind == Reduction::kMin, whole = node.b.whole(r->matrix);
+  const ValueId result = emit_reduction(node, kKind, *r, extreme ? node.b.as_float(r->matrix) : r->matrix);
+  node.output(0, whole ? node.b.as_whole(result) : result);
 }
 
 enum class Norm { kL1, kL2, kSquares, kLogSumExp };
@@ -87,12 +90,8 @@ void arg_max(NodeContext& node) {
   Shape result = shape;
   result[axis] = 1;
   if (!keep) result.erase(result.begin() + static_cast<std::ptrdiff_t>(axis));
-  const ValueId index =
-      node.b.emit(std::make_shared<ArgMaxOperation>(turned.outer, turned.n, last), {turned.value}, result);
-  if (const Tensor* known = node.b.known(index)) {
-    return node.output(0, node.b.constant({result, false, {}, {known->floats.begin(), known->floats.end()}}));
-  }
-  node.output(0, node.b.as_whole(index));
+  const auto operation = std::make_shared<ArgMaxOperation>(turned.outer, turned.n, last);
+  node.output(0, node.b.as_whole(node.b.emit(operation, {turned.value}, result)));
 }
 
 }  // namespace

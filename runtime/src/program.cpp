@@ -52,6 +52,12 @@ void ProgramBuilder::hold(std::size_t elements) {
   total_ += elements;
 }
 
+std::size_t ProgramBuilder::room(const Shape& shape) const {
+  const std::size_t elements = count(shape);
+  if (elements > limits_.elements - total_) throw std::runtime_error("the graph needs too much memory");
+  return elements;
+}
+
 void ProgramBuilder::multiply(std::size_t a, std::size_t b, std::size_t c) {
   const std::size_t rest = limits_.multiplications - products_;
   if (a != 0 && b != 0 && c != 0 && (a > rest || b > rest / a || c > rest / a / b)) {
@@ -122,9 +128,11 @@ ValueId ProgramBuilder::as_float(ValueId id) {
 }
 
 ValueId ProgramBuilder::as_whole(ValueId id) {
-  Value value = program_.values[id];
   if (whole(id)) return id;
-  if (value.constant) throw std::runtime_error("floats where whole numbers are expected");
+  Value value = program_.values[id];
+  if (value.constant) {
+    return constant({value.shape, false, {}, {value.constant->floats.begin(), value.constant->floats.end()}});
+  }
   value.whole = true;
   return add_value(std::move(value));
 }
@@ -142,7 +150,10 @@ ValueId ProgramBuilder::gather_whole(const std::vector<ValueId>& inputs, const S
     return as_whole(gather(floats, shape, from));
   }
   std::vector<std::int64_t> joined;
-  for (const ValueId id : inputs) joined.insert(joined.end(), known(id)->ints.begin(), known(id)->ints.end());
+  for (const ValueId id : inputs) {
+    multiply(1, 1, size(id));
+    joined.insert(joined.end(), known(id)->ints.begin(), known(id)->ints.end());
+  }
   Tensor tensor{shape, false, {}, {}};
   for (const std::size_t element : from) {
     if (element >= joined.size()) throw std::runtime_error("an index outside its tensor");
@@ -192,6 +203,7 @@ ValueId ProgramBuilder::gather(const std::vector<ValueId>& inputs, const Shape& 
 
 ValueId ProgramBuilder::broadcast(ValueId id, const Shape& to) {
   if (shape(id) == to) return id;
+  room(to);
   return gather({id}, to, broadcast_map(shape(id), to));
 }
 
@@ -202,6 +214,7 @@ ValueId ProgramBuilder::unary(Unary kind, ValueId x, float alpha, float beta) {
 
 ValueId ProgramBuilder::integer_binary(Binary kind, const Tensor& a, const Tensor& b) {
   Tensor result{broadcast_shape(a.shape, b.shape), false, {}, {}};
+  room(result.shape);
   const auto from_a = broadcast_map(a.shape, result.shape), from_b = broadcast_map(b.shape, result.shape);
   for (std::size_t i = 0; i < from_a.size(); ++i) {
     result.ints.push_back(apply(kind, a.ints[from_a[i]], b.ints[from_b[i]]));
@@ -214,7 +227,7 @@ ValueId ProgramBuilder::binary(Binary kind, ValueId a, ValueId b) {
     return integer_binary(kind, *known(a), *known(b));
   }
   const Shape result = broadcast_shape(shape(a), shape(b));
-  const std::size_t n = count(result);
+  const std::size_t n = room(result);
   if (size(a) != 1 && size(a) != n) a = broadcast(a, result);
   if (size(b) != 1 && size(b) != n) b = broadcast(b, result);
   return emit(std::make_shared<BinaryOperation>(kind, size(a), size(b)), {a, b}, result);
@@ -232,6 +245,7 @@ std::vector<ValueId> ProgramBuilder::emit(std::shared_ptr<const Operation> opera
     require_float(id);
     if (size(id) == 0) throw std::runtime_error("an empty tensor");
     all_known = all_known && known(id) != nullptr;
+    multiply(1, 1, size(id));
   }
   for (const Shape& result : shapes) {
     if (count(result) == 0) throw std::runtime_error("an empty tensor");

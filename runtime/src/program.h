@@ -66,7 +66,7 @@ class ProgramBuilder {
   const Tensor* known(ValueId id) const { return program_.values[id].constant.get(); }
   // Whole numbers or truths, which arithmetic does not take.
   bool whole(ValueId id) const { return known(id) != nullptr ? !known(id)->is_float : program_.values[id].whole; }
-  // The same numbers as the other type; floats that become whole numbers must be computed and whole already.
+  // The same numbers as the other type; floats that become whole numbers must be whole.
   ValueId as_float(ValueId id);
   ValueId as_whole(ValueId id);
 
@@ -74,6 +74,9 @@ class ProgramBuilder {
   // either is spent. Throws std::runtime_error beyond the limits.
   void hold(std::size_t elements);
   void multiply(std::size_t a, std::size_t b, std::size_t c);
+
+  // Elements of a shape that there is room for. Called before a list of them is made.
+  std::size_t room(const Shape& shape) const;
 
   // The same elements under another shape.
   ValueId reshape(ValueId id, const Shape& shape);

@@ -126,7 +126,7 @@ Swept sweep_over(NodeContext& node, ValueId x, std::size_t outer, const Window& 
   Swept result{x, {}, static_cast<std::size_t>(channel)};
   if (padded != w.input || phases > 1) {
     Shape shape{static_cast<std::int64_t>(outer), channel};
-    std::vector<std::size_t> from(count(shape), node.b.size(x));  // the fill
+    std::vector<std::size_t> from(node.b.room(shape), node.b.size(x));  // the fill
     const std::size_t size = count(w.input);
     std::size_t source = 0;
     for_each_place(w.input, [&](const Shape& at) {

@@ -23,10 +23,13 @@ class OnnxWriter {
     tensor(name, {static_cast<std::int64_t>(values.size())}, 7, raw);
   }
 
+  enum Kind { kNumbers, kText = 3, kGraph = 5 };  // as the standard numbers them, but for the first
   struct Attribute {
     std::string name;
     std::int64_t value;
     std::vector<std::int64_t> list{};  // instead of the value, when not empty
+    Kind kind = kNumbers;
+    std::string text{};  // of kText
   };
 
   void node(const std::string& op, const std::vector<std::string>& inputs, const std::vector<std::string>& outputs,
@@ -40,7 +43,10 @@ class OnnxWriter {
     for (const Attribute& attribute : attributes) {
       protozero::pbf_writer field(writer, 5);
       field.add_string(1, attribute.name);
-      if (attribute.list.empty()) {
+      if (attribute.kind != kNumbers) {
+        field.add_bytes(attribute.kind == kText ? 4 : 6, attribute.text);
+        field.add_int32(20, attribute.kind);
+      } else if (attribute.list.empty()) {
         field.add_int64(3, attribute.value);
         field.add_int32(20, 2);
       } else {

@@ -140,6 +140,43 @@ def test_weights_beside_the_file_are_an_error(folder: Path) -> None:
     assert "keeps its data in another file" in refused(folder)
 
 
+def test_weights_that_are_not_there_are_named(folder: Path) -> None:
+    save_graph(folder, [helper.make_node("MatMul", ["x", "weights"], ["y"], name="layer")])
+    assert 'MatMul "layer": reads "weights", which nothing before it writes' in refused(folder)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.int8, np.uint64, np.str_, np.complex64])
+def test_weights_of_a_type_that_is_not_read_are_named(folder: Path, kind: type) -> None:
+    weights = numpy_helper.from_array(np.zeros((5, 2)).astype(kind), "weights")
+    save_graph(folder, [helper.make_node("MatMul", ["x", "weights"], ["y"])], [weights])
+    assert "tensor weights has element type" in refused(folder)
+
+
+def test_whole_numbers_as_weights_are_an_error(folder: Path) -> None:
+    weights = numpy_helper.from_array(np.zeros((5, 2), np.int64), "weights")
+    save_graph(folder, [helper.make_node("MatMul", ["x", "weights"], ["y"], name="layer")], [weights])
+    assert 'MatMul "layer": whole numbers where floats are expected' in refused(folder)
+
+
+def test_graphs_in_graphs_are_an_error_however_deep(folder: Path) -> None:
+    body = helper.make_graph([], "end", [], [])
+    for _ in range(40):  # Python's protobuf allows no more
+        body = helper.make_graph([helper.make_node("If", ["x"], ["y"], then_branch=body)], "body", [], [])
+    save_graph(folder, list(body.node))
+    assert "the native engine lacks the operator If" in refused(folder)
+
+
+def test_a_function_that_calls_itself_is_an_error(folder: Path) -> None:
+    save_graph(folder, [helper.make_node("Again", ["x"], ["y"], domain="own")])
+    model = onnx.load(folder / "model.onnx")
+    again = helper.make_node("Again", ["x"], ["y"], domain="own")
+    model.functions.append(helper.make_function("own", "Again", ["x"], ["y"], [again], [helper.make_opsetid("own", 1)]))
+    model.opset_import.append(helper.make_opsetid("own", 1))
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    seal(folder)
+    assert "the native engine lacks the operator own.Again" in refused(folder)
+
+
 def compressed(arrays: dict[str, np.ndarray]) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)

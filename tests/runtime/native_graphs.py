@@ -22,7 +22,10 @@ Numbers = NDArray[np.floating]
 
 
 def flatten(model: onnx.ModelProto, shapes: Sequence[tuple[int, ...]], sizes: Sequence[int]) -> onnx.ModelProto:
-    """Return the graph with one input `x` [1, all inputs' elements] and one output `y` [1, all outputs' elements]."""
+    """Return the graph with one input `x` [1, all inputs' elements] and one output `y` [1, all outputs' elements].
+
+    A graph without inputs gets an `x` of one element that nothing reads.
+    """
     graph = onnx.compose.add_prefix_graph(model.graph, "g.")  # its own `x` and `y` are not ours
     opset = next(o.version for o in model.opset_import if o.domain == "")
     constants = {"flat.batch": [1, -1], "flat.axis": [1]}
@@ -32,8 +35,10 @@ def flatten(model: onnx.ModelProto, shapes: Sequence[tuple[int, ...]], sizes: Se
         n = math.prod(shape)
         constants |= {f"flat.start{i}": [at], f"flat.end{i}": [at + n], f"flat.shape{i}": list(shape)}
         cut = [f"flat.start{i}", f"flat.end{i}", "flat.axis"]
+        to = value.type.tensor_type.elem_type
         before.append(helper.make_node("Slice", ["x", *cut], [f"flat.part{i}"]))
-        before.append(helper.make_node("Reshape", [f"flat.part{i}", f"flat.shape{i}"], [value.name]))
+        before.append(helper.make_node("Reshape", [f"flat.part{i}", f"flat.shape{i}"], [f"flat.value{i}"]))
+        before.append(helper.make_node("Cast", [f"flat.value{i}"], [value.name], to=to))
         at += n
     parts = [f"flat.result{i}" for i in range(len(graph.output))]
     after = [helper.make_node("Reshape", [o.name, "flat.batch"], [p]) for o, p in zip(graph.output, parts, strict=True)]
@@ -43,7 +48,7 @@ def flatten(model: onnx.ModelProto, shapes: Sequence[tuple[int, ...]], sizes: Se
     made = helper.make_graph(
         nodes,
         "flat",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, at])],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, max(1, at)])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, sum(sizes)])],
         [*graph.initializer, *initializers],
     )
@@ -73,7 +78,7 @@ def run_native(model: onnx.ModelProto, inputs: Sequence[Floats], outputs: Sequen
 
     Raises: RuntimeError: the native engine does not run it.
     """
-    x = np.concatenate([np.ravel(v) for v in inputs]).astype(np.float32)
+    x = np.concatenate([np.ravel(v) for v in inputs] or [np.zeros(1)]).astype(np.float32)
     y = np.concatenate([np.ravel(v) for v in outputs])
     flat = flatten(model, [v.shape for v in inputs], [v.size for v in outputs])
     answer = load_graph(flat, x, np.where(np.isfinite(y), y, 0.0)).infer(x[None])[0]

@@ -105,11 +105,12 @@ def test_a_cell_written_out(form: str, n: int) -> None:
 @pytest.mark.parametrize(
     ("attributes", "says"),
     [
-        ({"direction": "reverse"}, "only direction forward"),
-        ({"clip": 1.0}, "clip are not supported"),
-        ({"layout": 1}, "layout = 1 is not supported"),
-        ({"hidden_size": 0}, "and a hidden_size"),
-        ({"hidden_size": 2**40}, "do not fit hidden_size"),
+        ({"direction": "reverse"}, "attribute direction = reverse is not supported, only forward"),
+        ({"clip": 1.0}, "attribute clip is not supported"),
+        ({"activations": ["Relu", "Tanh"]}, "attribute activations = Relu, Tanh is not supported"),
+        ({"layout": 2}, "layout = 2 is not supported"),
+        ({"hidden_size": 0}, "hidden_size = 0"),
+        ({"hidden_size": 2**40}, "hidden_size = 1099511627776"),
         ({"hidden_size": 3}, "do not fit hidden_size"),
     ],
 )

@@ -15,7 +15,7 @@ namespace HWY_NAMESPACE {
 
 template <int kOp, class D, class V>
 HWY_INLINE V One(D d, V x, float alpha, float beta) {
-  if constexpr (kOp == kRelu) return hn::Max(hn::Zero(d), x);
+  if constexpr (kOp == kRelu) return LargerOf(hn::Zero(d), x);
   if constexpr (kOp == kAbs) return hn::Abs(x);
   if constexpr (kOp == kNeg) return hn::Neg(x);
   if constexpr (kOp == kSigmoid) return Sigmoid(d, x);
@@ -30,7 +30,7 @@ HWY_INLINE V One(D d, V x, float alpha, float beta) {
   }
   if constexpr (kOp == kHardSigmoid) {
     const auto line = hn::MulAdd(hn::Set(d, alpha), x, hn::Set(d, beta));
-    return hn::Max(hn::Zero(d), hn::Min(hn::Set(d, 1.0F), line));
+    return LargerOf(hn::Zero(d), SmallerOf(hn::Set(d, 1.0F), line));
   }
   if constexpr (kOp == kSign) {
     const auto up = hn::IfThenElse(hn::Gt(x, hn::Zero(d)), hn::Set(d, 1.0F), x);
@@ -53,8 +53,8 @@ HWY_INLINE V Two(V a, V b) {
   if constexpr (kOp == kSub) return hn::Sub(a, b);
   if constexpr (kOp == kMul) return hn::Mul(a, b);
   if constexpr (kOp == kDiv) return hn::Div(a, b);
-  if constexpr (kOp == kMin) return hn::Min(a, b);
-  if constexpr (kOp == kMax) return hn::Max(a, b);
+  if constexpr (kOp == kMin) return SmallerOf(a, b);
+  if constexpr (kOp == kMax) return LargerOf(a, b);
   if constexpr (kOp == kEqual) return OneWhere(d, hn::Eq(a, b));
   if constexpr (kOp == kGreater) return OneWhere(d, hn::Gt(a, b));
   if constexpr (kOp == kGreaterOrEqual) return OneWhere(d, hn::Ge(a, b));

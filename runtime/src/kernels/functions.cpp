@@ -85,7 +85,7 @@ HWY_INLINE V Function(D d, V x) {
   if constexpr (kOp == kSoftplus) {
     // log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)); the sum's second addend comes first, then a NaN goes through.
     const V grown = hn::Log1p(d, ExpMinus(d, hn::Neg(hn::Abs(x)), 0.0F));
-    return hn::Add(hn::Max(zero, x), grown);
+    return hn::Add(LargerOf(zero, x), grown);
   }
 }
 
