@@ -104,7 +104,7 @@ class Signal:
     feedback_of: str | None = None
     nominal: float = 0.0
     envelope: Envelope | None = None
-    elements: tuple[str, ...] = field(default=(), metadata={"sparse": True})  # left out of the JSON when empty
+    elements: tuple[str, ...] = field(default=(), metadata={"sparse": True})  # sparse: left out of the JSON by default
 
     def __post_init__(self) -> None:
         if not self.name or len(self.name) > 128 or not self.name.isprintable():
@@ -199,8 +199,8 @@ class Spec:
     normalization: Normalization = field(default_factory=lambda: Normalization(inside_graph=True))
     forgetting: int | None = None
     tolerance: float | None = None  # of the golden samples, absolute, in the outputs' units
-    weights: Weights = Weights.FP32
-    weights_tolerance: float | None = None  # the same where they are kept in fewer bits
+    weights: Weights = field(default=Weights.FP32, metadata={"sparse": True})
+    weights_tolerance: float | None = field(default=None, metadata={"sparse": True})  # the same where they are kept in fewer bits
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -350,9 +350,8 @@ def _agreed_numbers(values: tuple[float, ...]) -> float | list[float]:
 
 def _plain(value: Any) -> Any:
     if hasattr(value, "__dataclass_fields__"):
-        kept = (
-            f for f in value.__dataclass_fields__.values() if getattr(value, f.name) or not f.metadata.get("sparse")
-        )
+        fields = value.__dataclass_fields__.values()
+        kept = (f for f in fields if not f.metadata.get("sparse") or getattr(value, f.name) != f.default)
         return {f.name: _plain(getattr(value, f.name)) for f in kept}
     if isinstance(value, tuple | list):
         return [_plain(v) for v in value]
