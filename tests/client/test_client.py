@@ -127,7 +127,7 @@ def test_what_is_wrong_with_an_array_is_said(server: dict[str, str]) -> None:
         with pytest.raises(ValueError, match=r"nominal must have shape \(2,\), got \(3,\)"):
             client.predict(np.zeros(5, np.float32), 1.0, np.zeros(3))
         for array in (np.zeros(5, complex), np.zeros(5, bool), np.array(["1"] * 5), None):
-            with pytest.raises(TypeError, match="sample must be an array of float32"):
+            with pytest.raises(TypeError, match="sample must be an array of numbers"):
                 client.predict(array, 1.0)
         with pytest.raises(TypeError, match="either deadline_s or deadline_us"):
             client.predict(np.zeros(5, np.float32))
