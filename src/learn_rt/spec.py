@@ -200,7 +200,7 @@ class Spec:
     forgetting: int | None = None
     tolerance: float | None = None  # of the golden samples, absolute, in the outputs' units
     weights: Weights = field(default=Weights.FP32, metadata={"sparse": True})
-    weights_tolerance: float | None = field(default=None, metadata={"sparse": True})  # the same where they are kept in fewer bits
+    weights_tolerance: float | None = field(default=None, metadata={"sparse": True})  # as kept in fewer bits
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
