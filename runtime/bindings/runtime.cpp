@@ -11,7 +11,7 @@
 #include "learn_rt/envelope.h"
 #include "learn_rt/flags.h"
 #include "learn_rt/model.h"
-#include "lowering.h"
+#include "operator_names.h"
 #include "python_backend.h"
 #include "python_rollout.h"
 #include "python_session.h"

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "fusion.h"
+#include "operator_names.h"
 
 namespace learn_rt {
 

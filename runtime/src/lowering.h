@@ -76,9 +76,6 @@ const Operators& reduce_operators();
 const Operators& shape_operators();
 const Operators& spatial_operators();
 
-// The names of all operators, sorted.
-std::vector<std::string> operator_names();
-
 // x [inner, inputs] times a constant matrix. A few outputs are summed in double.
 ValueId dense(NodeContext& node, ValueId x, const Tensor& matrix, std::size_t inputs, std::size_t outputs,
               bool transposed, std::vector<float> bias, const Shape& shape);
