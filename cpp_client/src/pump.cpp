@@ -19,7 +19,6 @@ constexpr std::size_t kMaxChunkBytes = 512 * 1024;  // half of what the protocol
 constexpr std::size_t kMaxCatchUp = 4096;           // ticks
 constexpr std::int64_t kFirstPauseNs = 10'000'000;  // before the first attempt to reconnect; doubles up to the longest
 constexpr std::int64_t kLongestPauseNs = 1'000'000'000;
-constexpr std::int64_t kLookNs = 20'000'000;          // how often a stream that is down or waited for is looked after
 constexpr auto kNap = std::chrono::microseconds(50);  // between two looks at a direct transport
 constexpr std::uint32_t kServerFlags = ~static_cast<std::uint32_t>(kLate | kDisconnected);
 
@@ -113,51 +112,6 @@ void Pump::run() {
     }
   }
   transport_->close();
-}
-
-// Whether the stream is where the control thread is, so that it can carry without doing our work.
-bool Pump::caught_up() {
-  return link_.load(std::memory_order_relaxed) == Link::kOpen &&
-         sent_.load(std::memory_order_relaxed) == samples_.end() &&
-         received_.load(std::memory_order_relaxed) == sent_.load(std::memory_order_relaxed);
-}
-
-void Pump::hand_over() {
-  recall_.store(false, std::memory_order_relaxed);
-  direct_.store(true, std::memory_order_release);
-  control_.ring();  // it may sleep where we would wake it
-}
-
-// While the control thread carries: looks whether the stream is still there.
-void Pump::mind() {
-  bell_.wait([this] { return stop_.load(std::memory_order_acquire) || !direct(); }, now_ns() + kLookNs);
-  if (stop_.load(std::memory_order_acquire)) return;
-  if (!direct()) {  // given back
-    lost(recall_.load(std::memory_order_relaxed) ? recall_cause_ : text(fault_, faulty_));
-    return;
-  }
-  if (recall_.load(std::memory_order_relaxed)) return;
-  recall_cause_ = transport_->gone();
-  if (recall_cause_.empty()) recall_cause_ = stalled();
-  if (recall_cause_.empty()) return;
-  {
-    const std::lock_guard lock(error_mutex_);
-    error_ = recall_cause_;
-  }
-  up_.store(false, std::memory_order_release);
-  recall_.store(true, std::memory_order_release);
-}
-
-void Pump::carry() LEARN_RT_REALTIME {
-  if (recall_.load(std::memory_order_acquire)) return give_back();
-  transport_->poll();
-  if (!direct()) return;  // what came was no answer: the I/O thread says what is wrong with it
-  while (const std::size_t n = sendable()) send(n);
-}
-
-void Pump::give_back() LEARN_RT_REALTIME {
-  direct_.store(false, std::memory_order_release);
-  if (!spin_) bell_.ring();
 }
 
 std::int64_t Pump::next_look() const {
@@ -294,8 +248,8 @@ void Pump::lost(const std::string& cause) noexcept {
 
 void Pump::answered(const Reply& reply) noexcept {
   if (link_.load(std::memory_order_acquire) != Link::kOpen) return;
-  if (const Fault found = fault(reply); found != Fault::kNone) {
-    if (!direct()) return lost(text(found, reply));
+  if (const Fault found = fault_of(reply, asked()); found != Fault::kNone) {
+    if (!direct()) return lost(text_of(found, reply, asked()));
     fault_ = found;  // putting it into words is not for the control thread
     faulty_ = reply;
     return give_back();
@@ -304,40 +258,11 @@ void Pump::answered(const Reply& reply) noexcept {
   if (!spin_ && !direct()) control_.ring();
 }
 
-// What is wrong with a reply; nothing from the network is used before this was asked.
-Pump::Fault Pump::fault(const Reply& reply) LEARN_RT_REALTIME {
+Asked Pump::asked() LEARN_RT_REALTIME {
   const auto expected = received_.load(std::memory_order_relaxed);
-  if (expected == sent_.load(std::memory_order_acquire)) return Fault::kUnasked;
-  if (reply.sequence != expected) return Fault::kSequence;
+  if (expected == sent_.load(std::memory_order_acquire)) return {};
   const SampleHead& head = *samples_.at(expected).head;
-  if (reply.stamp_ns != head.stamp_ns) return Fault::kStamp;
-  if (reply.n_predictions != head.chunk * n_outputs_ || (reply.n_flags != 0 && reply.n_flags != head.chunk))
-    return Fault::kSizes;
-  const bool finite =
-      std::all_of(reply.predictions, reply.predictions + reply.n_predictions, [](float v) { return std::isfinite(v); });
-  return finite ? Fault::kNone : Fault::kNotFinite;
-}
-
-std::string Pump::text(Fault fault, const Reply& reply) {
-  const auto expected = received_.load(std::memory_order_relaxed);
-  const std::string broke = "the server broke the protocol: ";
-  switch (fault) {
-    case Fault::kUnasked:
-      return broke + "an answer that nobody asked for";
-    case Fault::kSequence:
-      return broke + "an answer to sample " + std::to_string(reply.sequence) + ", expected " + std::to_string(expected);
-    case Fault::kStamp:
-      return broke + "an answer with another sample's stamp";
-    case Fault::kSizes:
-      return broke + std::to_string(reply.n_predictions) + " values and " + std::to_string(reply.n_flags) +
-             " flags for " + std::to_string(samples_.at(expected).head->chunk) + " samples of " +
-             std::to_string(n_outputs_) + " outputs";
-    case Fault::kNotFinite:
-      return broke + "an answer that is not finite";
-    case Fault::kNone:
-      break;
-  }
-  return broke + "an answer";
+  return {true, expected, head.stamp_ns, static_cast<std::size_t>(head.chunk), n_outputs_};
 }
 
 void Pump::deliver(const Reply& reply) {

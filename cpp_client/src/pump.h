@@ -11,6 +11,7 @@
 #include "learn_rt/client.h"
 #include "learn_rt/doorbell.h"
 #include "learn_rt/spec.h"
+#include "reply_fault.h"
 #include "ring.h"
 #include "transport.h"
 
@@ -71,6 +72,9 @@ class Pump final : private Receiver {
   std::string last_error() const;
 
  private:
+  // How often a stream that is down, waited for or carried by the control thread is looked after.
+  static constexpr std::int64_t kLookNs = 20'000'000;
+
   enum class Link : std::uint32_t { kDown, kOpening, kOpen, kLost };
 
   void opened() noexcept override;
@@ -91,9 +95,7 @@ class Pump final : private Receiver {
   std::size_t sendable();
   void send(std::size_t n);
   std::int64_t next_look() const;
-  enum class Fault { kNone, kUnasked, kSequence, kStamp, kSizes, kNotFinite };
-  Fault fault(const Reply& reply) LEARN_RT_REALTIME;
-  std::string text(Fault fault, const Reply& reply);
+  Asked asked() LEARN_RT_REALTIME;
   void deliver(const Reply& reply);
 
   const std::unique_ptr<Transport> transport_;
