@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from learn_rt.benchmarks.latency.text import TRANSPORTS
+
 if TYPE_CHECKING:
     from learn_rt.benchmarks.latency.baseline import Comparison
     from learn_rt.benchmarks.latency.bench import Bench
@@ -32,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--learn-budget-us", type=_above_0, metavar="US", help="budget of p50 and p99 (default: the spec's, else 1000)")
     add("--learn-rate-hz", type=_above_0, metavar="HZ", help="control rate (default: 1 / dt_s of the spec)")
     add("--learn-seconds", type=_above_0, metavar="S", help="length of a gate (default: until p99 has its samples)")
-    transports = "inproc,unix,grpc"
+    transports = ",".join(TRANSPORTS)
     add("--learn-transports", default=transports, metavar="LIST", help=f"with commas (default: {transports})")
 
 

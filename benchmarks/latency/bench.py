@@ -20,8 +20,6 @@ from learn_rt.benchmarks.latency.serving import serving
 from learn_rt.benchmarks.latency.streams import Stream, Unmeasurable, empty_stream, make_stream
 from learn_rt.spec import Kind, Spec
 
-TRANSPORTS = ("inproc", "unix", "grpc")
-
 
 @dataclass(frozen=True)
 class Subject:
@@ -75,8 +73,8 @@ class Bench:
     def open(self, name: str, transport: str) -> tuple[Turn, Turn, str]:
         """Return two turns, of the model and of its empty twin, and what answers.
 
-        Raises: RuntimeError: the model cannot be loaded or the server does not come up; Unmeasurable: its kind has no
-            graph for a GPU.
+        Raises: RuntimeError: the model cannot be loaded or the server does not come up; Unmeasurable: its kind does
+            not run on a GPU, or not over this transport.
         """
         from learn_rt import _latency
 
@@ -98,6 +96,8 @@ class Bench:
         from learn_rt import _latency
 
         if spec.kind is Kind.ROLLOUT:
+            if transport == "shm":
+                raise Unmeasurable(f"{folder.name}: rollouts are not served over shared memory")
             if transport == "inproc":
                 return _latency.RolloutArm(folder.version_folder, "auto", sizes_of(spec))
             return _latency.RolloutClientArm(self._addresses[transport], folder.name, sizes_of(spec))

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from learn_rt.benchmarks.latency.text import TRANSPORTS
+
 if TYPE_CHECKING:
     from learn_rt.benchmarks.latency.baseline import Comparison
     from learn_rt.benchmarks.latency.bench import Bench
     from learn_rt.benchmarks.latency.gate import Report
 
 FORMAT = "learn_rt.latency/1"
-TRANSPORTS = ("inproc", "unix", "grpc")
 EPILOG = "example: learn-bench latency --models build/demo/models --transports inproc,unix"
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from learn_rt.benchmarks.latency import pinning
-from learn_rt.benchmarks.latency.bench import TRANSPORTS, Bench
+from learn_rt.benchmarks.latency.bench import Bench
 from learn_rt.benchmarks.latency.histogram import Figures
 from learn_rt.benchmarks.latency.judge import DEFAULT_BUDGET_US, MIN_BEYOND, Judgement, Verdict, judge, overall
 from learn_rt.benchmarks.latency.measure import MODES, STAGES, Measured, Mode, in_turn
+from learn_rt.benchmarks.latency.text import TRANSPORTS
 from learn_rt.spec import Kind, Spec
 
 COLD_TICK_S = 0.006  # a cold tick takes as long as reading more than all caches hold

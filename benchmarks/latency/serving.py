@@ -19,12 +19,12 @@ STOP_S = 10.0
 
 @contextmanager
 def serving(repository: Path, socket: Path, cpus: frozenset[int] | None) -> Iterator[dict[str, str]]:
-    """Serve `repository` on these CPUs; yield the addresses by transport: {"unix": ..., "grpc": ...}.
+    """Serve `repository` on these CPUs; yield the addresses by transport: {"unix": ..., "grpc": ..., "shm": ...}.
 
     Raises: RuntimeError: the server did not come up (with what it said).
     """
     command = [sys.executable, "-m", "learn_rt.serve.cli", str(repository), "--json", "--drain-s", "0"]
-    command += ["--listen", f"unix:{socket}", "--listen", "grpc://127.0.0.1:0"]
+    command += ["--listen", f"unix:{socket}", "--listen", "grpc://127.0.0.1:0", "--listen", f"shm:bench-{os.getpid()}"]
     if cpus is not None:
         command += ["--pin", ",".join(map(str, sorted(cpus)))]
     # A file and not a pipe: nobody reads the server's log while it is measured.

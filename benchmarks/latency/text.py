@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 COLUMNS = {"p50": "p50", "p99": "p99", "p999": "p99.9", "max": "max", "n": "n", "missed": "missed"}
-OVER = {"inproc": "in process", "unix": "Unix socket", "grpc": "TCP", "cuda": "GPU"}
+TRANSPORTS = ("inproc", "shm", "unix", "grpc")
+OVER = {"inproc": "in process", "shm": "shared memory", "unix": "Unix socket", "grpc": "TCP", "cuda": "GPU"}
 STAGES = {
     "late": "tick",
     "queue": "queue",

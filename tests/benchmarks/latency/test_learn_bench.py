@@ -43,7 +43,7 @@ def bench(repository: Path) -> Iterator[Bench]:
         yield place
 
 
-@pytest.mark.parametrize("transport", ["inproc", "unix", "grpc"])
+@pytest.mark.parametrize("transport", ["inproc", "shm", "unix", "grpc"])
 def test_a_gate_measures_verifies_and_judges_over_every_transport(bench: Bench, transport: str) -> None:
     report = gate.run(bench, Case("copy", transport, "paced"), seconds=0.3)
     assert report.model.compared > 0
@@ -93,7 +93,7 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         yield place
 
 
-@pytest.mark.parametrize("transport", ["inproc", "unix", "grpc"])
+@pytest.mark.parametrize("transport", ["inproc", "shm", "unix", "grpc"])
 @pytest.mark.parametrize("name", ["ahead", "carried"])
 def test_rollouts_and_stateful_models_are_measured_by_the_same_rules(others: Bench, name: str, transport: str) -> None:
     report = gate.run(others, Case(name, transport, "paced"), seconds=0.3)
