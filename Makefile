@@ -23,9 +23,9 @@ PIP := $(BIN)/pip --disable-pip-version-check -q
 COMPILED := pyproject.toml CMakeLists.txt $(wildcard cmake/*) $(shell find runtime serve proto cpp_client benchmarks examples \
   -name CMakeLists.txt -o -name '*.cpp' -o -name '*.h' -o -name '*.proto' -o -name '*.map')
 
-.PHONY: help setup demo test bench lint clean distclean system-packages
+.PHONY: help setup demo test check-aarch64 bench lint clean distclean system-packages
 help:  ## Show this.
-	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1\t/p' Makefile | expand -t 16
 
 setup: $(VENV)/.installed  ## Install what is missing, and build.
 
@@ -36,6 +36,13 @@ demo: setup  ## Train on small parts, serve the model, print an unseen part thro
 test: setup  ## Run every test, Python and C++.
 	ctest --test-dir build/cmake --output-on-failure --no-tests=error
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+check-aarch64:  ## Build the runtime for 64-bit ARM and run its tests in qemu (needs g++-aarch64-linux-gnu, qemu-user, cmake, ninja).
+	cmake/aarch64-sysroot build/aarch64-sysroot
+	cmake -S . -B build/aarch64 -G Ninja --toolchain cmake/aarch64.cmake -DLEARN_RT_SYSROOT=$(CURDIR)/build/aarch64-sysroot \
+	  -DLEARN_RT_TESTS=ON -DLEARN_RT_PYTHON=OFF -DLEARN_RT_SERVE=OFF -DLEARN_RT_CLIENT=OFF -DLEARN_RT_BENCHMARKS=OFF -DLEARN_RT_TORCH=OFF
+	cmake --build build/aarch64
+	ctest --test-dir build/aarch64 --output-on-failure --no-tests=error -R '^(runtime_tests|replay_.*)$$'
 
 bench: setup  ## Measure latency: prints one table, writes build/bench/latency.json.
 	$(BIN)/learn-bench latency --out build/bench

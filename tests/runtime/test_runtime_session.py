@@ -122,13 +122,31 @@ def test_auto_falls_back_and_says_why(short: Exported, path: np.ndarray, tmp_pat
         model = onnx.load(folder / name)
         writer = next(n for n in model.graph.node if "y" in n.output)
         writer.output[list(writer.output).index("y")] = "y.before"
-        model.graph.node.append(onnx.helper.make_node("Einsum", ["y.before"], ["y"], equation="bi->bi"))
+        model.graph.node.append(onnx.helper.make_node("Einsum", ["y.before"], ["y"], "same", equation="bi->bi"))
         onnx.save(model, folder / name)
     model = load(seal(folder))
     assert model.backend == "onnxruntime"
-    assert model.choice == "onnxruntime; not native (step.onnx: the native engine lacks the operator Einsum)"
+    lacking = 'step.onnx: the native engine lacks the operator Einsum (node "same")'
+    assert model.choice == f"onnxruntime; not native ({lacking})"
     expected, _ = load(short.folder).session().run(path[:60])
     np.testing.assert_allclose(model.session().run(path[:60])[0], expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_auto_tries_the_backends_in_one_order(short: Exported, tmp_path: Path) -> None:
+    """An operator that nobody knows: TorchScript is left, where its plugin is built."""
+    folder = Path(shutil.copytree(short.folder, tmp_path / "1"))
+    for name in ("model.onnx", "step.onnx"):
+        model = onnx.load(folder / name)
+        model.graph.node[0].op_type = "Nobodys"
+        (folder / name).write_bytes(model.SerializeToString())
+    try:
+        said = load(seal(folder)).choice
+        assert said.startswith("torchscript; not native (")
+    except RuntimeError as error:
+        said = str(error)
+        assert "no backend can run it: native (" in said
+        assert said.index("onnxruntime (") < said.index("torchscript (")
+    assert said.index("native (") < said.index("onnxruntime (")
 
 
 @pytest.mark.parametrize("backend", ["native", "onnxruntime"])

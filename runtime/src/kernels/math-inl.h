@@ -28,11 +28,11 @@ HWY_INLINE V ExpReduced(D d, V x, V& n) {
   return hn::MulAdd(q, r2, r);
 }
 
-// The larger and the smaller of two; a NaN of x goes through. x86 answers its second operand where one is a NaN and ARM
-// the NaN, but plain C++ the number.
+// The larger and the smaller of two; a NaN of x goes through. x86 answers its second operand where one is a NaN, but
+// ARM and plain C++ the number.
 template <class V>
 HWY_INLINE V LargerOf(V bound, V x) {
-#if HWY_TARGET == HWY_SCALAR
+#if !HWY_ARCH_X86 || HWY_TARGET == HWY_SCALAR
   return hn::IfThenElse(hn::Lt(x, bound), bound, x);
 #else
   return hn::Max(bound, x);
@@ -41,7 +41,7 @@ HWY_INLINE V LargerOf(V bound, V x) {
 
 template <class V>
 HWY_INLINE V SmallerOf(V bound, V x) {
-#if HWY_TARGET == HWY_SCALAR
+#if !HWY_ARCH_X86 || HWY_TARGET == HWY_SCALAR
   return hn::IfThenElse(hn::Gt(x, bound), bound, x);
 #else
   return hn::Min(bound, x);
