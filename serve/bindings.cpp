@@ -7,6 +7,7 @@
 #include <tuple>
 #include <vector>
 
+#include "operations_bindings.h"
 #include "server.h"
 
 namespace py = pybind11;
@@ -42,22 +43,6 @@ py::list models(const Server& server) {
   return rows;
 }
 
-py::list stats(const Server& server) {
-  py::list rows;
-  for (const auto& host : server.repository().hosts()) {
-    const Counters& counters = host->counters();
-    py::dict row;
-    row["model"] = host->name() + "/" + std::to_string(host->version());
-    row["sessions_open"] = counters.sessions_open.load();
-    row["sessions_total"] = counters.sessions_total.load();
-    row["requests"] = counters.requests.load();
-    row["failures"] = counters.failures.load();
-    row["answers"] = counters.answers.load();
-    rows.append(row);
-  }
-  return rows;
-}
-
 void stop(Server& server, double drain_s) {
   server.stop(std::chrono::milliseconds(static_cast<std::int64_t>(drain_s * 1e3)));
 }
@@ -67,7 +52,8 @@ void stop(Server& server, double drain_s) {
 PYBIND11_MODULE(_serve, m) {
   m.doc() = "The gRPC server. Python starts and stops it; no Python runs between the socket and the kernel.";
   const py::call_guard<py::gil_scoped_release> without_gil;
-  py::class_<Server>(m, "Server")
+  py::class_<Server> server(m, "Server");
+  server
       .def(py::init(&make_server), py::arg("models"), py::arg("listen"), py::arg("backend") = "auto",
            py::arg("max_streams") = 256, py::arg("version") = "", py::arg("rollout_threads") = 1, without_gil,
            "Load each (name, version, folder) and serve them; ready when it returns.\n\n"
@@ -75,7 +61,7 @@ PYBIND11_MODULE(_serve, m) {
       .def_property_readonly("addresses", &Server::addresses, "Where it listens, with the ports that were taken.")
       .def_property_readonly("open_streams", &Server::open_streams)
       .def("models", &models, "What is served: dicts of name, version, backend and choice (why this backend).")
-      .def("stats", &stats, "What was asked of each model so far; sessions_open is now.")
       .def("stop", &stop, py::arg("drain_s") = 1.0, without_gil,
            "Be not ready, give streams `drain_s` seconds to end by themselves, end the others with UNAVAILABLE.");
+  bind_operations(m, server);
 }

@@ -27,7 +27,7 @@ namespace {
 // {"buckets": int64[k], "counts": int64[k], "max": ns}: only the buckets that were hit.
 py::dict to_python(const Histogram& histogram) {
   std::vector<std::int64_t> buckets, counts;
-  for (std::size_t i = 0; i < Histogram::kBuckets; ++i) {
+  for (std::size_t i = 0; i < Histogram::Buckets::kBuckets; ++i) {
     if (histogram.counts()[i] == 0) continue;
     buckets.push_back(static_cast<std::int64_t>(i));
     counts.push_back(histogram.counts()[i]);
@@ -168,7 +168,7 @@ PYBIND11_MODULE(_latency, m) {
         return result;
       });
 
-  m.def("bucket_of", &Histogram::bucket_of, py::arg("ns"), "Return the bucket in which a duration counts.");
+  m.def("bucket_of", &Histogram::Buckets::bucket_of, py::arg("ns"), "Return the bucket in which a duration counts.");
   m.def("evicted_bytes", &Evictor::size, "Return how many bytes are read before a cold tick.");
-  m.attr("BUCKETS") = Histogram::kBuckets;
+  m.attr("BUCKETS") = Histogram::Buckets::kBuckets;
 }

@@ -5,32 +5,24 @@
 #include <cstdint>
 #include <vector>
 
+#include "learn_rt/log_linear.h"
 #include "learn_rt/realtime.h"
 
 namespace learn_rt::bench {
 
-// Counts durations in nanoseconds with HdrHistogram's layout: exact below 2^(kBits + 1), then 2^kBits buckets to each
-// power of two, so no value is off by more than 0.1 %. Memory is fixed; the largest value is kept exactly.
+// Counts durations in nanoseconds; no value is off by more than 0.1 %. Memory is fixed; the largest value is kept
+// exactly. One thread at a time.
 class Histogram {
  public:
-  static constexpr int kBits = 10;
-  static constexpr int kHighestBit = 36;  // 69 s: what is longer counts in the last bucket
-  static constexpr std::size_t kBuckets = static_cast<std::size_t>(kHighestBit - kBits + 1) << kBits;
+  using Buckets = LogLinear<10, 36>;  // up to 69 s
 
-  Histogram() : counts_(kBuckets, 0) {}
+  Histogram() : counts_(Buckets::kBuckets, 0) {}
 
   void record(std::int64_t ns) LEARN_RT_REALTIME {
     const std::int64_t value = std::max<std::int64_t>(ns, 0);
-    ++counts_[bucket_of(value)];
+    ++counts_[Buckets::bucket_of(value)];
     ++n_;
     max_ = std::max(max_, value);
-  }
-
-  static std::size_t bucket_of(std::int64_t ns) noexcept {
-    const auto value = static_cast<std::uint64_t>(std::min<std::int64_t>(ns, (std::int64_t{1} << kHighestBit) - 1));
-    if (value >> (kBits + 1) == 0) return static_cast<std::size_t>(value);
-    const int shift = 63 - __builtin_clzll(value) - kBits;
-    return (static_cast<std::size_t>(shift) << kBits) + static_cast<std::size_t>(value >> shift);
   }
 
   const std::vector<std::uint32_t>& counts() const noexcept { return counts_; }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from learn_rt import __version__
+from learn_rt.serve import operations
 from learn_rt.serve.registry import scan
 
 EXAMPLE = """example:
@@ -26,25 +27,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parse(argv)
     # Until it serves, Ctrl-C just ends the process: Python's own way would wait for the loading in C++.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    operated = operations.Operated(args)
     try:
         folders = scan(args.models, args.model)
         _pin(args.pin)
+        operated.prepare()
         server = _start(args, [(f.name, f.version, f.path) for f in folders])
+        operated.begin(server)
         stop = StopSignal()
     except (ValueError, RuntimeError, OSError) as error:
-        print(f"learn-serve: {_one_line(error)}", file=sys.stderr)
+        operated.failed(error)
         return 1
     try:
         _say_ready(server, args.json)
+        operated.ready()
         stop.wait()
     finally:
+        operated.draining()
         server.stop(args.drain_s)
-    for row in server.stats():
-        print(
-            f"learn-serve: stopped: {row['model']}: {row['answers']} answers, {row['failures']} failures,"
-            f" {row['sessions_total']} sessions, {row['sessions_open']} open",
-            file=sys.stderr,
-        )
+        operated.stopped()
     return 0
 
 
@@ -69,8 +70,8 @@ class StopSignal:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="learn-serve",
-        description="Serve a folder of models: learn_rt.v1.Predictor over gRPC and shared memory, and over gRPC the Open "
-        "Inference Protocol and health.",
+        description="Serve a folder of models: learn_rt.v1.Predictor over gRPC and shared memory, and over gRPC the "
+        "Open Inference Protocol and health.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -102,6 +103,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--pin", type=_cpus, metavar="CPU[,CPU]", help="run on these processors only")
     parser.add_argument("--json", action="store_true", help="the ready line as JSON")
+    operations.add_options(parser)
     args = parser.parse_args(argv)
     args.listen = args.listen or ["grpc://127.0.0.1:8001"]
     return args
@@ -135,17 +137,11 @@ def _pin(cpus: set[int] | None) -> None:
 
 def _say_ready(server: Any, as_json: bool) -> None:
     models = server.models()
-    for m in models:
-        print(f"learn-serve: {m['name']}/{m['version']}: {m['choice']}", file=sys.stderr)
     if as_json:
         print(json.dumps({"ready": True, "models": models, "listen": server.addresses}), flush=True)
         return
     served = ", ".join(f"{m['name']}/{m['version']} ({m['backend']})" for m in models)
     print(f"learn-serve: ready: {served} on {', '.join(server.addresses)}", flush=True)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
 
 
 def _positive(text: str) -> int:

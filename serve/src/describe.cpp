@@ -5,6 +5,14 @@
 #include "tensors.h"
 
 namespace learn_rt::serve {
+namespace {
+
+void write(const StageHistogram& stage, inference::StatisticDuration* duration) {
+  duration->set_count(stage.n());
+  duration->set_ns(stage.sum_ns());
+}
+
+}  // namespace
 
 void describe(const ModelHost& host, const std::vector<std::int64_t>& versions,
               inference::ModelMetadataResponse* metadata) {
@@ -52,11 +60,12 @@ void describe(ModelHost& host, inference::ModelStatistics* statistics) {
   statistics->set_inference_count(counters.answers.load());
   statistics->set_execution_count(counters.requests.load());
   auto* stats = statistics->mutable_inference_stats();
-  for (auto* duration : {stats->mutable_success(), stats->mutable_compute_infer()}) {
-    duration->set_count(counters.requests.load());
-    duration->set_ns(counters.compute_ns.load());
-  }
-  stats->mutable_fail()->set_count(counters.failures.load());
+  const Stages& stages = counters.stages;
+  write(stages.compute, stats->mutable_success());
+  write(stages.receive, stats->mutable_compute_input());
+  write(stages.compute, stats->mutable_compute_infer());
+  write(stages.send, stats->mutable_compute_output());
+  stats->mutable_fail()->set_count(counters.failures.total());
 }
 
 }  // namespace learn_rt::serve

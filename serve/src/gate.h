@@ -9,6 +9,8 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "journal.h"
+
 namespace learn_rt::serve {
 
 // A stream that can be ended from outside.
@@ -30,6 +32,11 @@ class Gate {
   // Counts it out; a stream that was not admitted is ignored.
   void leave(OpenStream* stream);
   std::size_t inside() const;
+  std::size_t max_streams() const noexcept { return max_streams_; }
+
+  // What happened to streams.
+  Journal& journal() noexcept { return journal_; }
+  const Journal& journal() const noexcept { return journal_; }
 
   // Nobody more comes in, and ready() is false.
   void close();
@@ -43,6 +50,7 @@ class Gate {
   mutable std::mutex mutex_;
   std::condition_variable empty_;
   bool open_ = true;
+  Journal journal_;
   std::unordered_map<OpenStream*, std::shared_ptr<OpenStream>> streams_;
 };
 

@@ -82,7 +82,7 @@ grpc::Status infer(const Repository& repository, const inference::ModelInferRequ
   const grpc::Status found = repository.find(request.model_name(), request.model_version(), &host);
   if (!found.ok()) return found;
   const grpc::Status status = infer_windows(*host, request, response);
-  if (!status.ok()) host->counters().failures.fetch_add(1, std::memory_order_relaxed);
+  if (!status.ok()) host->counters().failures.count(status.error_code());
   return status;
 }
 

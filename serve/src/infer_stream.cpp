@@ -51,8 +51,9 @@ grpc::Status InferStream::answer_sequence(const inference::ModelInferRequest& re
   std::shared_ptr<ModelHost> host;
   const grpc::Status found = repository_->find(request.model_name(), request.model_version(), &host);
   if (!found.ok()) return found;
+  host_ = host;
   const auto refuse = [&host](const grpc::Status& status) {
-    host->counters().failures.fetch_add(1, std::memory_order_relaxed);
+    host->counters().failures.count(status.error_code());
     return status;
   };
   if (host->spec().kind == Kind::kRollout) {
@@ -73,8 +74,10 @@ grpc::Status InferStream::answer_sequence(const inference::ModelInferRequest& re
   const auto start = Clock::now();
   const std::uint32_t flags = hosted->session().step(sample.data[0], answer);
   host->counters().answered(1, Clock::now() - start);
+  host->counters().count_flags(&flags, 1);
   (*response->mutable_parameters())["flags"].set_int64_param(flags);
   last_ = hosted;
+  ++answers_;
   if (sequence.end) {
     last_ = nullptr;
     sequences_.erase(key);

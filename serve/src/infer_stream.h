@@ -24,6 +24,9 @@ class InferStream {
   grpc::Status answer(const inference::ModelInferRequest& request, inference::ModelStreamInferResponse* response);
   // The work of the last answered session that does not need its next sample.
   void settle();
+  // The model of the last sequence; null before the first.
+  ModelHost* served() const noexcept { return host_.get(); }
+  std::uint64_t answers() const noexcept { return answers_; }
 
  private:
   grpc::Status answer_any(const inference::ModelInferRequest& request, inference::ModelInferResponse* response);
@@ -36,6 +39,8 @@ class InferStream {
   std::shared_ptr<const Repository> repository_;
   std::unordered_map<std::string, std::unique_ptr<HostedSession>> sequences_;
   HostedSession* last_ = nullptr;
+  std::shared_ptr<ModelHost> host_;
+  std::uint64_t answers_ = 0;  // to samples of sequences
 };
 
 }  // namespace learn_rt::serve

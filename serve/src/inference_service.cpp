@@ -105,9 +105,9 @@ Unary* InferenceService::RepositoryIndex(Context* context, const inference::Repo
   return finish(context, grpc::Status::OK);
 }
 
-RawStream* InferenceService::ModelStreamInfer(Context* /*context*/) {
+RawStream* InferenceService::ModelStreamInfer(Context* context) {
   return StreamReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse, InferStream>::start(
-      gate_, repository_);
+      gate_, *context, repository_);
 }
 
 }  // namespace learn_rt::serve

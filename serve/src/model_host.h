@@ -1,33 +1,14 @@
 #pragma once
 
-#include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
 
+#include "counters.h"
 #include "learn_rt/model.h"
 
 namespace learn_rt::serve {
-
-// What was asked of one served model. Any thread; each figure is exact, the set of them is not one moment's.
-struct Counters {
-  std::atomic<std::uint64_t> sessions_open{0};   // now
-  std::atomic<std::uint64_t> sessions_total{0};  // since the start
-  std::atomic<std::uint64_t> requests{0};        // answered
-  std::atomic<std::uint64_t> failures{0};        // refused or failed
-  std::atomic<std::uint64_t> answers{0};         // samples and windows answered
-  std::atomic<std::uint64_t> compute_ns{0};      // in answered requests
-  std::atomic<std::int64_t> last_ms{0};          // since 1970
-
-  void answered(std::uint64_t count, std::chrono::nanoseconds took) noexcept;
-  void opened() noexcept {
-    sessions_open.fetch_add(1, std::memory_order_relaxed);
-    sessions_total.fetch_add(1, std::memory_order_relaxed);
-  }
-  void closed() noexcept { sessions_open.fetch_sub(1, std::memory_order_relaxed); }
-};
 
 // One loaded version of a model, under the name it is served by. Immutable but for its counters: any thread.
 class ModelHost {

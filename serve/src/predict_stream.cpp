@@ -29,12 +29,13 @@ grpc::Status PredictStream::answer(const v1::PredictRequest& request, v1::Predic
   }
   Counters& counters = hosted_->host().counters();
   if (const grpc::Status sized = check_size(request); !sized.ok()) {
-    counters.failures.fetch_add(1, std::memory_order_relaxed);
+    counters.failures.count(sized.error_code());
     return sized;
   }
   const int answers = predict(request, response);
   const auto took = Clock::now() - arrival;
   if (answers > 0) counters.answered(static_cast<std::uint64_t>(answers), took);
+  answers_ += static_cast<std::uint64_t>(answers);
   constexpr auto kMost = std::numeric_limits<std::uint32_t>::max();
   response->set_compute_ns(static_cast<std::uint32_t>(std::min<std::int64_t>(took.count(), kMost)));
   return grpc::Status::OK;
@@ -78,6 +79,7 @@ int PredictStream::predict(const v1::PredictRequest& request, v1::PredictRespons
     session.run(request.samples().data(), samples, answers, flags);
   }
   if (request.flush()) session.flush(answers + samples * session.n_outputs(), flags + samples);
+  hosted_->host().counters().count_flags(flags, count);
   if (std::all_of(flags, flags + count, [](std::uint32_t f) { return f == 0; })) response->clear_flags();
   return static_cast<int>(count);
 }

@@ -22,6 +22,9 @@ class PredictStream {
   grpc::Status answer(const v1::PredictRequest& request, v1::PredictResponse* response);
   // The session's work that does not need the next sample.
   void settle();
+  // The model; null until the stream is open.
+  ModelHost* served() const noexcept { return hosted_ ? &hosted_->host() : nullptr; }
+  std::uint64_t answers() const noexcept { return answers_; }
 
  private:
   grpc::Status check_size(const v1::PredictRequest& request) const;
@@ -30,6 +33,7 @@ class PredictStream {
 
   std::shared_ptr<const Repository> repository_;
   std::unique_ptr<HostedSession> hosted_;
+  std::uint64_t answers_ = 0;
 };
 
 }  // namespace learn_rt::serve

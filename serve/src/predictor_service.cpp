@@ -16,12 +16,12 @@ grpc::ServerUnaryReactor* PredictorService::Describe(grpc::CallbackServerContext
   return reactor;
 }
 
-RawStream* PredictorService::Predict(grpc::CallbackServerContext* /*context*/) {
-  return StreamReactor<v1::PredictRequest, v1::PredictResponse, PredictStream>::start(gate_, repository_);
+RawStream* PredictorService::Predict(grpc::CallbackServerContext* context) {
+  return StreamReactor<v1::PredictRequest, v1::PredictResponse, PredictStream>::start(gate_, *context, repository_);
 }
 
-RawStream* PredictorService::Rollout(grpc::CallbackServerContext* /*context*/) {
-  return StreamReactor<v1::RolloutRequest, v1::RolloutResponse, RolloutExchange>::start(gate_, repository_,
+RawStream* PredictorService::Rollout(grpc::CallbackServerContext* context) {
+  return StreamReactor<v1::RolloutRequest, v1::RolloutResponse, RolloutExchange>::start(gate_, *context, repository_,
                                                                                         rollout_threads_);
 }
 

@@ -31,7 +31,7 @@ grpc::Status RolloutExchange::answer(const v1::RolloutRequest& request, v1::Roll
   }
   Counters& counters = hosted_->host().counters();
   if (const grpc::Status checked = check(request); !checked.ok()) {
-    counters.failures.fetch_add(1, std::memory_order_relaxed);
+    counters.failures.count(checked.error_code());
     return checked;
   }
   if (request.restart()) hosted_->session().begin(nullptr);
@@ -39,6 +39,8 @@ grpc::Status RolloutExchange::answer(const v1::RolloutRequest& request, v1::Roll
   rollout(request, response);
   const auto took = Clock::now() - arrival;
   if (request.candidates() > 0) counters.answered(request.candidates(), took);
+  answers_ += request.candidates();
+  counters.count_flags(response->flags().data(), static_cast<std::size_t>(response->flags_size()));
   response->set_compute_ns(static_cast<std::uint64_t>(took.count()));
   return grpc::Status::OK;
 }

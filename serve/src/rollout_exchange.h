@@ -22,6 +22,9 @@ class RolloutExchange {
   // Answers one request. Not OK ends the stream: INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, RESOURCE_EXHAUSTED.
   grpc::Status answer(const v1::RolloutRequest& request, v1::RolloutResponse* response);
   void settle() {}
+  // The model; null until the stream is open.
+  ModelHost* served() const noexcept { return hosted_ ? &hosted_->host() : nullptr; }
+  std::uint64_t answers() const noexcept { return answers_; }
 
  private:
   grpc::Status open(const v1::RolloutOpen& open, v1::Opened* opened);
@@ -33,6 +36,7 @@ class RolloutExchange {
   std::shared_ptr<const Repository> repository_;
   std::size_t threads_;
   std::unique_ptr<HostedRollout> hosted_;
+  std::uint64_t answers_ = 0;
 };
 
 }  // namespace learn_rt::serve

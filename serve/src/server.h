@@ -40,6 +40,8 @@ class Server {
   const std::vector<std::string>& addresses() const noexcept { return bound_; }
   const Repository& repository() const noexcept { return *repository_; }
   std::size_t open_streams() const { return gate_.inside(); }
+  Gate& gate() noexcept { return gate_; }
+  const Gate& gate() const noexcept { return gate_; }
 
   // Not ready; then streams have `drain` to end by themselves; then the others end with UNAVAILABLE, and the sockets
   // go. Once; later calls do nothing.

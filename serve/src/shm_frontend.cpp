@@ -28,7 +28,7 @@ void put(shm::Mailbox& mailbox, grpc::Status status, const std::string& message)
 }  // namespace
 
 ShmFrontend::ShmFrontend(const std::string& name, std::shared_ptr<const Repository> repository, Gate& gate)
-    : segment_(name), repository_(std::move(repository)), gate_(gate), seats_(shm::kSlots) {
+    : name_(name), segment_(name), repository_(std::move(repository)), gate_(gate), seats_(shm::kSlots) {
   doorman_ = std::thread([this] { run(); });
   pthread_setname_np(doorman_.native_handle(), "learn-doorman");
 }
@@ -94,7 +94,9 @@ void ShmFrontend::answer(std::size_t i) {
   const std::string asked(reinterpret_cast<const char*>(mailbox.bytes),
                           std::min<std::size_t>(mailbox.size, shm::kMailbox));
   std::string said;
-  put(mailbox, perform(i, what, wait, asked, &said), said);
+  const grpc::Status status = perform(i, what, wait, asked, &said);
+  if (what == shm::kOpen && !status.ok()) gate_.journal().refused(peer(i), status);
+  put(mailbox, status, said);
   seats_[i].answered = call;
   mailbox.answered.store(call, std::memory_order_release);
   segment_->slots[i].answers.bell.ring();
@@ -128,6 +130,7 @@ grpc::Status ShmFrontend::open(std::size_t i, std::uint32_t wait, const std::str
     if (const grpc::Status admitted = gate_.admit(stream); !admitted.ok()) return admitted;
     seats_[i].stream = stream;
     slot.mailbox.ended.store(0, std::memory_order_release);
+    gate_.journal().opened(stream->served(), peer(i));
     stream->start();
   } catch (const std::exception& error) {
     leave(i);
@@ -137,9 +140,13 @@ grpc::Status ShmFrontend::open(std::size_t i, std::uint32_t wait, const std::str
   return grpc::Status::OK;
 }
 
+std::string ShmFrontend::peer(std::size_t i) const { return "shm:" + name_ + "#" + std::to_string(i); }
+
 void ShmFrontend::leave(std::size_t i) {
   if (!seats_[i].stream) return;
-  seats_[i].stream->stop();
+  ShmStream& stream = *seats_[i].stream;
+  stream.stop();
+  gate_.journal().closed(stream.served(), peer(i), stream.answers(), *stream.ended());
   gate_.leave(seats_[i].stream.get());
   seats_[i].stream.reset();
 }

@@ -38,7 +38,9 @@ class ShmFrontend {
                        std::string* said);
   grpc::Status open(std::size_t i, std::uint32_t wait, const std::string& asked, std::string* said);
   void leave(std::size_t i);
+  std::string peer(std::size_t i) const;  // for the log
 
+  const std::string name_;
   OwnSegment segment_;
   const std::shared_ptr<const Repository> repository_;
   Gate& gate_;

@@ -75,7 +75,7 @@ void ShmStream::run() {
     // A client keeps room for the answers to what it sends.
     if (answers_.room() == 0) return end(invalid("no room for an answer: the client sends more than it takes"));
     answer();
-    hosted_->session().settle();
+    settle();
     if (wait_ == shm::kDoze && samples_.waiting() == 0) until_due(arrival_ns_ + period_ns_);
   }
 }
@@ -88,7 +88,16 @@ void ShmStream::answer() {
   const auto compute_ns = std::min<std::int64_t>(took_ns, std::numeric_limits<std::uint32_t>::max());
   answers_.write(0, {asked.sequence, asked.stamp_ns, flags, static_cast<std::uint32_t>(compute_ns)}, answer_.data());
   answers_.publish(1);
-  hosted_->host().counters().answered(1, std::chrono::nanoseconds(took_ns));
+  Counters& counters = hosted_->host().counters();
+  counters.answered(1, std::chrono::nanoseconds(took_ns));
+  counters.count_flags(&flags, 1);
+  ++n_;
+}
+
+void ShmStream::settle() {
+  const std::int64_t begin_ns = now_ns();
+  hosted_->session().settle();
+  hosted_->host().counters().stages.settle.record(std::chrono::nanoseconds(now_ns() - begin_ns));
 }
 
 // False when there is none: the stream may be to end.

@@ -27,6 +27,9 @@ class ShmStream final : public OpenStream {
   // Ends it and waits until its thread has left the slot.
   void stop();
   void end(const grpc::Status& status) override;
+  ModelHost& served() const noexcept { return hosted_->host(); }
+  // So far; after stop().
+  std::uint64_t answers() const noexcept { return n_; }
   // Set when the stream has ended by itself or was ended; the cause is for the client.
   std::optional<grpc::Status> ended() const;
 
@@ -34,6 +37,7 @@ class ShmStream final : public OpenStream {
   void run();
   bool wait_for_sample();
   void answer();
+  void settle();
   void until_due(std::int64_t due_ns);
 
   shm::Slot& slot_;
@@ -44,6 +48,7 @@ class ShmStream final : public OpenStream {
   shm::AnswerProducer answers_;
   std::vector<float> sample_, answer_;
   std::int64_t arrival_ns_ = 0;
+  std::uint64_t n_ = 0;  // answers
 
   std::atomic<bool> ending_{false};
   mutable std::mutex mutex_;

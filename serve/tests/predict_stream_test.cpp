@@ -138,7 +138,8 @@ TEST_F(PredictStreamTest, CountsWhatItAnsweredAndRefused) {
   const Counters& counters = served_.repository->hosts()[0]->counters();
   EXPECT_EQ(counters.answers, 2U);
   EXPECT_EQ(counters.requests, 1U);
-  EXPECT_EQ(counters.failures, 1U);
+  EXPECT_EQ(counters.failures.total(), 1U);
+  EXPECT_EQ(counters.failures.of(grpc::StatusCode::INVALID_ARGUMENT), 1U);
   EXPECT_EQ(counters.sessions_open, 1U);
 }
 
