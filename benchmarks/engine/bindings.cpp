@@ -23,7 +23,7 @@ namespace {
 // {"buckets": int64[k], "counts": int64[k], "max": ns}: only the buckets that were hit.
 py::dict to_python(const Histogram& histogram) {
   std::vector<std::int64_t> buckets, counts;
-  for (std::size_t i = 0; i < Histogram::kBuckets; ++i) {
+  for (std::size_t i = 0; i < Histogram::Buckets::kBuckets; ++i) {
     if (histogram.counts()[i] == 0) continue;
     buckets.push_back(static_cast<std::int64_t>(i));
     counts.push_back(histogram.counts()[i]);
