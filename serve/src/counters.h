@@ -19,7 +19,8 @@ class CodeCounts {
 
   void count(grpc::StatusCode code) noexcept {
     const auto i = static_cast<std::size_t>(code);
-    counts_[i < kCodes ? i : static_cast<std::size_t>(grpc::StatusCode::UNKNOWN)].fetch_add(1, std::memory_order_relaxed);
+    counts_[i < kCodes ? i : static_cast<std::size_t>(grpc::StatusCode::UNKNOWN)].fetch_add(1,
+                                                                                            std::memory_order_relaxed);
   }
   std::uint64_t of(std::size_t code) const noexcept { return counts_[code].load(std::memory_order_relaxed); }
   std::uint64_t total() const noexcept {
