@@ -101,6 +101,8 @@ class SumModel final : public Model {
     Signal signal;
     signal.name = name;
     signal.unit = "1";
+    signal.scale = {1.0};
+    signal.offset = {0.0};
     return signal;
   }
 
