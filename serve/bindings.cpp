@@ -19,7 +19,9 @@ using Source = std::tuple<std::string, std::int64_t, std::filesystem::path>;
 
 std::unique_ptr<Server> make_server(const std::vector<Source>& sources, const std::vector<std::string>& listen,
                                     const std::string& backend, std::size_t max_streams, const std::string& version,
-                                    std::size_t rollout_threads) {
+                                    std::size_t rollout_threads, const std::string& tls_cert,
+                                    const std::string& tls_key, const std::string& tls_client_ca,
+                                    const std::string& tokens, bool insecure) {
   std::vector<ModelSource> models;
   for (const auto& [name, number, folder] : sources) models.push_back({name, number, folder});
   ServerOptions options;
@@ -27,6 +29,7 @@ std::unique_ptr<Server> make_server(const std::vector<Source>& sources, const st
   options.max_streams = max_streams;
   options.rollout_threads = rollout_threads;
   options.version = version;
+  options.security = {tls_cert, tls_key, tls_client_ca, tokens, insecure};
   return std::make_unique<Server>(Repository::load(models, backend), options);
 }
 
@@ -55,9 +58,11 @@ PYBIND11_MODULE(_serve, m) {
   py::class_<Server> server(m, "Server");
   server
       .def(py::init(&make_server), py::arg("models"), py::arg("listen"), py::arg("backend") = "auto",
-           py::arg("max_streams") = 256, py::arg("version") = "", py::arg("rollout_threads") = 1, without_gil,
+           py::arg("max_streams") = 256, py::arg("version") = "", py::arg("rollout_threads") = 1,
+           py::arg("tls_cert") = "", py::arg("tls_key") = "", py::arg("tls_client_ca") = "", py::arg("tokens") = "",
+           py::arg("insecure") = false, without_gil,
            "Load each (name, version, folder) and serve them; ready when it returns.\n\n"
-           "Raises: ValueError: an address is not one. RuntimeError: which folder or address, and the cause.")
+           "Raises: ValueError: an address is not one. RuntimeError: which folder, file or address, and the cause.")
       .def_property_readonly("addresses", &Server::addresses, "Where it listens, with the ports that were taken.")
       .def_property_readonly("open_streams", &Server::open_streams)
       .def("models", &models, "What is served: dicts of name, version, backend and choice (why this backend).")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from learn_rt import __version__
-from learn_rt.serve import operations
+from learn_rt.serve import operations, security
 from learn_rt.serve.registry import scan
 
 EXAMPLE = """example:
@@ -80,7 +80,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--listen",
         action="append",
         metavar="ADDRESS",
-        help="unix:PATH, grpc://HOST:PORT (port 0: any free one) or shm:NAME; may be repeated; default grpc://127.0.0.1:8001",
+        help="unix:PATH, grpc://HOST:PORT (loopback; port 0: any free one), grpcs://HOST:PORT (TLS) or shm:NAME; may "
+        "be repeated; default grpc://127.0.0.1:8001",
     )
     parser.add_argument("--model", action="append", default=[], metavar="NAME[/VERSION]", help="default: every model")
     parser.add_argument(
@@ -102,6 +103,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="for streams to end by themselves; default 1",
     )
     parser.add_argument("--pin", type=_cpus, metavar="CPU[,CPU]", help="run on these processors only")
+    security.add_options(parser)
     parser.add_argument("--json", action="store_true", help="the ready line as JSON")
     operations.add_options(parser)
     args = parser.parse_args(argv)
@@ -122,6 +124,7 @@ def _start(args: argparse.Namespace, models: list[tuple[str, int, Path]]) -> Any
         max_streams=args.max_streams,
         version=__version__,
         rollout_threads=args.rollout_threads,
+        **security.options(args),
     )
 
 

@@ -38,7 +38,8 @@ sockaddr_un unix_name(const std::string& path) {
 }
 
 [[noreturn]] void refuse(const std::string& text) {
-  throw std::invalid_argument("a listen address is unix:PATH, grpc://HOST:PORT or shm:NAME, got '" + text + "'");
+  throw std::invalid_argument("a listen address is unix:PATH, grpc://HOST:PORT, grpcs://HOST:PORT or shm:NAME, got '" +
+                              text + "'");
 }
 
 }  // namespace
@@ -48,7 +49,7 @@ std::string ListenAddress::grpc_target() const {
 }
 
 std::string ListenAddress::bound(int taken_port) const {
-  return host.empty() ? text : "grpc://" + host + ":" + std::to_string(taken_port);
+  return host.empty() ? text : (tls ? "grpcs://" : "grpc://") + host + ":" + std::to_string(taken_port);
 }
 
 ListenAddress ListenAddress::parse(const std::string& text) {
@@ -69,8 +70,9 @@ ListenAddress ListenAddress::parse(const std::string& text) {
       throw std::invalid_argument("shm:NAME takes 1 to 64 of A-Z a-z 0-9 . _ -, no dot first, got '" + text + "'");
     return address;
   }
-  if (text.rfind("grpc://", 0) != 0) refuse(text);
-  const std::string place = text.substr(7);
+  address.tls = text.rfind("grpcs://", 0) == 0;
+  if (!address.tls && text.rfind("grpc://", 0) != 0) refuse(text);
+  const std::string place = text.substr(address.tls ? 8 : 7);
   const std::size_t colon = place.rfind(':');
   if (colon == std::string::npos || colon == 0) refuse(text);
   address.host = place.substr(0, colon);

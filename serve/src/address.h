@@ -4,11 +4,12 @@
 
 namespace learn_rt::serve {
 
-// Where to listen: unix:PATH, grpc://HOST:PORT (port 0: any free one) or shm:NAME.
+// Where to listen: unix:PATH, grpc://HOST:PORT (port 0: any free one), grpcs://HOST:PORT with TLS, or shm:NAME.
 struct ListenAddress {
   std::string text;  // as given
   std::string host;  // of TCP; an IPv6 address keeps its brackets
   int port = 0;
+  bool tls = false;
   std::string path;  // of a Unix socket
   std::string name;  // of a shared-memory segment
 

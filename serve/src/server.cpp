@@ -1,6 +1,5 @@
 #include "server.h"
 
-#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -66,7 +65,7 @@ Server::Server(std::shared_ptr<Repository> repository, const ServerOptions& opti
   }
   if (addresses.empty()) throw std::invalid_argument("there is no address to listen on");
   tame_grpc_log();
-  serve_grpc(addresses);
+  serve_grpc(addresses, Security(options.security, addresses));
   for (const ListenAddress& address : addresses) {
     if (address.is_shm()) segments_.push_back(std::make_unique<ShmFrontend>(address.name, repository_, gate_));
   }
@@ -75,7 +74,7 @@ Server::Server(std::shared_ptr<Repository> repository, const ServerOptions& opti
 
 Server::~Server() { stop(std::chrono::milliseconds(0)); }
 
-void Server::serve_grpc(const std::vector<ListenAddress>& addresses) {
+void Server::serve_grpc(const std::vector<ListenAddress>& addresses, const Security& security) {
   for (const ListenAddress& address : addresses) {
     if (address.is_unix()) clear_stale_socket(address);
   }
@@ -84,7 +83,7 @@ void Server::serve_grpc(const std::vector<ListenAddress>& addresses) {
   std::vector<int> ports(addresses.size(), 0);
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     if (addresses[i].is_shm()) continue;
-    builder.AddListeningPort(addresses[i].grpc_target(), grpc::InsecureServerCredentials(), &ports[i]);
+    builder.AddListeningPort(addresses[i].grpc_target(), security.credentials(addresses[i]), &ports[i]);
   }
   builder.RegisterService(&predictor_);
   builder.RegisterService(&inference_);

@@ -14,6 +14,7 @@
 #include "inference_service.h"
 #include "predictor_service.h"
 #include "repository.h"
+#include "security.h"
 #include "shm_frontend.h"
 
 namespace learn_rt::serve {
@@ -23,6 +24,7 @@ struct ServerOptions {
   std::size_t max_streams = 256;    // open at the same time, over all connections
   std::size_t rollout_threads = 1;  // that share the candidates of each rollout
   std::string version;              // of this software, told by ServerMetadata
+  SecurityOptions security;
 };
 
 // The server: every service on every gRPC address, and streams of samples in shared memory. It is ready when the
@@ -30,7 +32,7 @@ struct ServerOptions {
 class Server {
  public:
   // Throws std::invalid_argument (an address is not one) or std::runtime_error (which address cannot be listened on,
-  // and why).
+  // or which file cannot be used, and why).
   Server(std::shared_ptr<Repository> repository, const ServerOptions& options);
   ~Server();
   Server(const Server&) = delete;
@@ -48,7 +50,7 @@ class Server {
   void stop(std::chrono::milliseconds drain);
 
  private:
-  void serve_grpc(const std::vector<ListenAddress>& addresses);
+  void serve_grpc(const std::vector<ListenAddress>& addresses, const Security& security);
 
   std::shared_ptr<Repository> repository_;
   Gate gate_;
