@@ -223,11 +223,16 @@ def connect(
     max_candidates: int = 1024,
     max_horizon: int = 1024,
     threads: int = 1,
+    tls_ca: str = "",
+    tls_cert: str = "",
+    tls_key: str = "",
+    token: str = "",
+    token_file: str = "",
 ) -> Any:
     """Return a client of a served model: a Client, or a RolloutClient for a model of kind rollout.
 
     Args:
-        address: inproc:REPOSITORY, unix:PATH, grpc://HOST:PORT or shm:NAME.
+        address: inproc:REPOSITORY, unix:PATH, grpc://HOST:PORT, grpcs://HOST:PORT (TLS) or shm:NAME.
         version: a number, or a label ("stable").
         on_miss: what predict() answers when the model's answer is not there in time.
         rest: (n_features,) a sample taken to have stood for ever before the first one; without it the window warms up.
@@ -239,5 +244,8 @@ def connect(
         io_cpu: CPU that the I/O thread is pinned to; -1: any.
         max_candidates, max_horizon: of a rollout.
         threads: that share a rollout's candidates, in process; a server has `--rollout-threads`.
+        tls_ca: file of PEM whom to trust, for grpcs://; empty: the system's authorities.
+        tls_cert, tls_key: files of PEM, the client's own, where the server asks for one.
+        token, token_file: what the server's `--tokens` asks for, or the file whose first line it is.
     Raises: ConnectionError: no stream, with the cause; ValueError: an argument that is not as above.
     """

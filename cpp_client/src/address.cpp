@@ -24,10 +24,12 @@ Address Address::parse(const std::string& text) {
   if (auto folder = after("inproc:"); !folder.empty()) return {Scheme::kInproc, folder};
   if (auto path = after("unix:"); !path.empty()) return {Scheme::kUnix, path};
   if (auto host = after("grpc://"); is_host_and_port(host)) return {Scheme::kGrpc, host};
+  if (auto host = after("grpcs://"); is_host_and_port(host)) return {Scheme::kGrpcs, host};
   if (auto name = after("shm:"); !name.empty()) return {Scheme::kShm, name};
   throw std::runtime_error(
-      "an address must be inproc:REPOSITORY, unix:PATH, grpc://HOST:PORT (port 1 to 65535) or shm:NAME, got '" + text +
-      "'");
+      "an address must be inproc:REPOSITORY, unix:PATH, grpc://HOST:PORT, grpcs://HOST:PORT (port 1 to 65535) or "
+      "shm:NAME, got '" +
+      text + "'");
 }
 
 }  // namespace learn_rt::client

@@ -35,7 +35,9 @@ Wait as_wait(const std::string& name) {
 py::object connect_any(const std::string& address, const std::string& model, const std::string& version,
                        const std::string& on_miss, const py::object& rest, const std::string& wait,
                        std::size_t capacity, const std::string& contract_hash, double connect_timeout_s, int io_cpu,
-                       std::size_t max_candidates, std::size_t max_horizon, std::size_t threads) {
+                       std::size_t max_candidates, std::size_t max_horizon, std::size_t threads,
+                       const std::string& tls_ca, const std::string& tls_cert, const std::string& tls_key,
+                       const std::string& token, const std::string& token_file) {
   ClientOptions options;
   options.version = version;
   options.on_miss = as_policy(on_miss);
@@ -50,6 +52,7 @@ py::object connect_any(const std::string& address, const std::string& model, con
   options.connect_timeout =
       std::chrono::ceil<std::chrono::milliseconds>(as_time(connect_timeout_s, "connect_timeout_s"));
   options.io_cpu = io_cpu;
+  options.security = {tls_ca, tls_cert, tls_key, token_file, token};
   try {
     // In process, a model that needs ONNX Runtime gets it through the runtime's Python side.
     if (Address::parse(address).scheme == Scheme::kInproc) py::module_::import("learn_rt.runtime");
@@ -72,6 +75,7 @@ py::object connect_any(const std::string& address, const std::string& model, con
     of_rollout.max_candidates = max_candidates;
     of_rollout.max_horizon = max_horizon;
     of_rollout.threads = threads;
+    of_rollout.security = options.security;
     return connect_rollout(address, model, of_rollout);
   }
 }
@@ -89,5 +93,6 @@ PYBIND11_MODULE(_client, m) {
   m.def("connect", &c::connect_any, "address"_a, "model"_a, "version"_a = "stable", py::kw_only(), "on_miss"_a = "hold",
         "rest"_a = py::none(), "wait"_a = "doze", "capacity"_a = 1024, "contract_hash"_a = "",
         "connect_timeout_s"_a = 5.0, "io_cpu"_a = -1, "max_candidates"_a = RolloutClientOptions().max_candidates,
-        "max_horizon"_a = RolloutClientOptions().max_horizon, "threads"_a = RolloutClientOptions().threads);
+        "max_horizon"_a = RolloutClientOptions().max_horizon, "threads"_a = RolloutClientOptions().threads,
+        "tls_ca"_a = "", "tls_cert"_a = "", "tls_key"_a = "", "token"_a = "", "token_file"_a = "");
 }

@@ -47,7 +47,7 @@ std::unique_ptr<Client> Client::connect(const std::string& address, const std::s
                                         const ClientOptions& options) {
   const auto parsed = client::Address::parse(address);
   try {
-    return client::connect(client::make_transport(parsed, options.wait), model, options);
+    return client::connect(client::make_transport(parsed, options.wait, options.security), model, options);
   } catch (const client::IsRollout& error) {
     throw client::IsRollout(address + ", model '" + model + "': " + error.what());
   } catch (const std::exception& error) {

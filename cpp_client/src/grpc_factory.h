@@ -3,16 +3,17 @@
 #include <memory>
 #include <string>
 
+#include "endpoint.h"
 #include "learn_rt/client.h"
 #include "rollout_link.h"
 #include "transport.h"
 
 namespace learn_rt::client {
 
-// What reaches a server: `target` is unix:PATH or HOST:PORT, `name` that of shm:NAME. A client built without gRPC has
-// these too, and they throw std::runtime_error.
-std::unique_ptr<Transport> make_grpc_transport(const std::string& target, bool spin);
+// What reaches a server; `name` is that of shm:NAME. A client built without gRPC has these too, and they throw
+// std::runtime_error.
+std::unique_ptr<Transport> make_grpc_transport(const Endpoint& endpoint, bool spin);
 std::unique_ptr<Transport> make_shm_transport(const std::string& name, Wait wait);
-std::unique_ptr<RolloutLink> make_grpc_rollout_link(const std::string& target);
+std::unique_ptr<RolloutLink> make_grpc_rollout_link(const Endpoint& endpoint);
 
 }  // namespace learn_rt::client

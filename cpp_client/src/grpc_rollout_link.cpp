@@ -3,8 +3,9 @@
 #include <mutex>
 #include <stdexcept>
 
+#include "grpc_cause.h"
+#include "grpc_channel.h"
 #include "grpc_factory.h"
-#include "grpc_stream.h"
 #include "grpc_transport.h"
 #include "learn_rt/v1/predictor.grpc.pb.h"
 
@@ -17,23 +18,22 @@ constexpr int kMaxAnswer = 9 << 20;  // bytes: 2^21 values, as the protocol allo
 
 class GrpcRolloutLink final : public RolloutLink {
  public:
-  explicit GrpcRolloutLink(std::string target) : target_(std::move(target)) {}
+  explicit GrpcRolloutLink(Endpoint endpoint) : endpoint_(std::move(endpoint)) {}
   ~GrpcRolloutLink() override { close(); }
 
   Spec describe(const std::string& model, const RolloutClientOptions& options) override {
-    return GrpcTransport(target_, false).describe(model, options.version, options.connect_timeout);
+    return GrpcTransport(endpoint_, false).describe(model, options.version, options.connect_timeout);
   }
 
   void open(const std::string& model, const std::string& contract_hash, const RolloutClientOptions& options) override {
     close();
-    const auto channel = make_channel(target_, kMaxAnswer);
-    if (!channel->WaitForConnected(std::chrono::system_clock::now() + options.connect_timeout)) {
-      throw std::runtime_error("UNAVAILABLE: no connection to " + target_);
-    }
-    stub_ = v1::Predictor::NewStub(channel);
+    const GrpcChannel channel(endpoint_, kMaxAnswer);
+    wait_until_decided(*channel.channel(), options.connect_timeout);
+    stub_ = v1::Predictor::NewStub(channel.channel());
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       context_ = std::make_unique<grpc::ClientContext>();
+      channel.sign(*context_);
     }
     stream_ = stub_->Rollout(context_.get());
     request_.Clear();
@@ -84,7 +84,18 @@ class GrpcRolloutLink final : public RolloutLink {
     if (stream_->Write(request_) && stream_->Read(&response_)) return;
     const grpc::Status status = stream_->Finish();
     stream_.reset();
-    throw std::runtime_error(status.ok() ? "the server ended the stream" : to_string(status));
+    throw std::runtime_error(status.ok() ? "the server ended the stream" : cause_of(status, endpoint_));
+  }
+
+  // Until it is connected, or has failed: the call then says why.
+  void wait_until_decided(grpc::Channel& channel, std::chrono::milliseconds timeout) const {
+    const auto until = std::chrono::system_clock::now() + timeout;
+    for (auto state = channel.GetState(true); state == GRPC_CHANNEL_IDLE || state == GRPC_CHANNEL_CONNECTING;
+         state = channel.GetState(true)) {
+      if (!channel.WaitForStateChange(state, until)) {
+        throw std::runtime_error("UNAVAILABLE: no connection to " + endpoint_.target);
+      }
+    }
   }
 
   [[noreturn]] void fail(const std::string& cause) {
@@ -92,7 +103,7 @@ class GrpcRolloutLink final : public RolloutLink {
     throw std::runtime_error(cause);
   }
 
-  const std::string target_;
+  const Endpoint endpoint_;
   std::mutex mutex_;  // guards the context against cancel()
   std::unique_ptr<v1::Predictor::Stub> stub_;
   std::unique_ptr<grpc::ClientContext> context_;
@@ -103,8 +114,8 @@ class GrpcRolloutLink final : public RolloutLink {
 
 }  // namespace
 
-std::unique_ptr<RolloutLink> make_grpc_rollout_link(const std::string& target) {
-  return std::make_unique<GrpcRolloutLink>(target);
+std::unique_ptr<RolloutLink> make_grpc_rollout_link(const Endpoint& endpoint) {
+  return std::make_unique<GrpcRolloutLink>(endpoint);
 }
 
 }  // namespace learn_rt::client

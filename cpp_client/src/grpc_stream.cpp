@@ -1,22 +1,13 @@
 #include "grpc_stream.h"
 
+#include "grpc_cause.h"
 #include "quiet_thread.h"
 
 namespace learn_rt::client {
 
-std::string to_string(const grpc::Status& status) {
-  static constexpr const char* kNames[] = {
-      "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
-      "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
-      "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
-      "DATA_LOSS", "UNAUTHENTICATED"};
-  const auto code = static_cast<std::size_t>(status.error_code());
-  const std::string name = code < std::size(kNames) ? kNames[code] : "status " + std::to_string(code);
-  return status.error_message().empty() ? name : name + ": " + status.error_message();
-}
-
-GrpcStream::GrpcStream(std::shared_ptr<grpc::Channel> channel, const Opening& opening, Receiver& receiver, bool spin)
-    : receiver_(receiver), stub_(v1::Predictor::NewStub(std::move(channel))) {
+GrpcStream::GrpcStream(const Endpoint& endpoint, const Opening& opening, Receiver& receiver, bool spin)
+    : endpoint_(endpoint), channel_(endpoint), receiver_(receiver), stub_(v1::Predictor::NewStub(channel_.channel())) {
+  channel_.sign(context_);
   auto& open = *open_.mutable_open();
   open.set_model(opening.model);
   open.set_version(opening.version);
@@ -71,7 +62,7 @@ void GrpcStream::handle(Event event, bool ok) {
       return call_->Read(&response_, tag(kRead));
     case kFinished:
       finished_ = true;
-      return receiver_.lost(status_.ok() ? "the server ended the stream" : to_string(status_));
+      return receiver_.lost(status_.ok() ? "the server ended the stream" : cause_of(status_, endpoint_));
   }
 }
 

@@ -7,21 +7,19 @@
 #include <string>
 #include <thread>
 
+#include "grpc_channel.h"
 #include "learn_rt/v1/predictor.grpc.pb.h"
 #include "transport.h"
 
 namespace learn_rt::client {
 
-// "UNAVAILABLE: the cause".
-std::string to_string(const grpc::Status& status);
-
-// One Predict call, from its start to its end.
+// One Predict call, from its start to its end. The endpoint outlives it.
 //
 // Events come out of a completion queue. Asleep, a thread of the stream's own waits there, so that an answer goes from
 // the socket to the control thread with one wake-up. Spinning, poll() looks into it and nobody sleeps.
 class GrpcStream {
  public:
-  GrpcStream(std::shared_ptr<grpc::Channel> channel, const Opening& opening, Receiver& receiver, bool spin);
+  GrpcStream(const Endpoint& endpoint, const Opening& opening, Receiver& receiver, bool spin);
   ~GrpcStream();  // cancels the call and waits for its end
   GrpcStream(const GrpcStream&) = delete;
   GrpcStream& operator=(const GrpcStream&) = delete;
@@ -39,6 +37,8 @@ class GrpcStream {
   void handle(Event event, bool ok);
   void take(const v1::PredictResponse& response);
 
+  const Endpoint& endpoint_;
+  const GrpcChannel channel_;
   Receiver& receiver_;
   const std::unique_ptr<v1::Predictor::Stub> stub_;
   grpc::ClientContext context_;

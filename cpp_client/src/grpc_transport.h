@@ -1,24 +1,19 @@
 #pragma once
 
-#include <grpcpp/channel.h>
-
 #include <memory>
 #include <string>
 
+#include "endpoint.h"
 #include "transport.h"
 
 namespace learn_rt::client {
 
 class GrpcStream;
 
-// A channel of its own for each stream: nothing of a broken one is waited for. A message above `max_message` bytes is
-// an error.
-std::shared_ptr<grpc::Channel> make_channel(const std::string& target, int max_message = 4 << 20);
-
-// learn_rt.v1.Predictor over gRPC: `target` is unix:PATH or HOST:PORT.
+// learn_rt.v1.Predictor over gRPC.
 class GrpcTransport final : public Transport {
  public:
-  GrpcTransport(std::string target, bool spin);
+  GrpcTransport(Endpoint endpoint, bool spin);
   ~GrpcTransport() override;
 
   Spec describe(const std::string& model, const std::string& version, std::chrono::milliseconds timeout) override;
@@ -29,7 +24,7 @@ class GrpcTransport final : public Transport {
   void close() noexcept override;
 
  private:
-  const std::string target_;
+  const Endpoint endpoint_;
   const bool spin_;
   std::unique_ptr<GrpcStream> stream_;
 };

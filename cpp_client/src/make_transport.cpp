@@ -1,6 +1,7 @@
 #include <stdexcept>
 
 #include "address.h"
+#include "endpoint.h"
 #include "grpc_factory.h"
 #include "inproc_rollout_link.h"
 #include "inproc_transport.h"
@@ -8,31 +9,33 @@
 
 namespace learn_rt::client {
 
-std::unique_ptr<Transport> make_transport(const Address& address, Wait wait) {
-  const bool spin = wait == Wait::kSpin;
+std::unique_ptr<Transport> make_transport(const Address& address, Wait wait, const ClientSecurity& security) {
   switch (address.scheme) {
     case Scheme::kInproc:
+      expect_none(security, "inproc:");
       return std::make_unique<InprocTransport>(address.rest);
-    case Scheme::kUnix:
-      return make_grpc_transport("unix:" + address.rest, spin);
-    case Scheme::kGrpc:
-      return make_grpc_transport(address.rest, spin);
     case Scheme::kShm:
+      expect_none(security, "shm:");
       return make_shm_transport(address.rest, wait);
+    case Scheme::kUnix:
+    case Scheme::kGrpc:
+    case Scheme::kGrpcs:
+      return make_grpc_transport(Endpoint::of(address, security), wait == Wait::kSpin);
   }
   return nullptr;
 }
 
-std::unique_ptr<RolloutLink> make_rollout_link(const Address& address) {
+std::unique_ptr<RolloutLink> make_rollout_link(const Address& address, const ClientSecurity& security) {
   switch (address.scheme) {
     case Scheme::kInproc:
+      expect_none(security, "inproc:");
       return std::make_unique<InprocRolloutLink>(address.rest);
-    case Scheme::kUnix:
-      return make_grpc_rollout_link("unix:" + address.rest);
-    case Scheme::kGrpc:
-      return make_grpc_rollout_link(address.rest);
     case Scheme::kShm:
       throw std::runtime_error("rollouts are not served over shared memory: use a Unix socket");
+    case Scheme::kUnix:
+    case Scheme::kGrpc:
+    case Scheme::kGrpcs:
+      return make_grpc_rollout_link(Endpoint::of(address, security));
   }
   return nullptr;
 }

@@ -14,8 +14,8 @@ namespace {
 
 }  // namespace
 
-std::unique_ptr<Transport> make_grpc_transport(const std::string& target, bool /*spin*/) { refuse(target); }
+std::unique_ptr<Transport> make_grpc_transport(const Endpoint& endpoint, bool /*spin*/) { refuse(endpoint.target); }
 std::unique_ptr<Transport> make_shm_transport(const std::string& name, Wait /*wait*/) { refuse("shm:" + name); }
-std::unique_ptr<RolloutLink> make_grpc_rollout_link(const std::string& target) { refuse(target); }
+std::unique_ptr<RolloutLink> make_grpc_rollout_link(const Endpoint& endpoint) { refuse(endpoint.target); }
 
 }  // namespace learn_rt::client

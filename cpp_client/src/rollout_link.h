@@ -43,6 +43,6 @@ class RolloutLink {
   virtual void cancel() noexcept {}
 };
 
-std::unique_ptr<RolloutLink> make_rollout_link(const Address& address);
+std::unique_ptr<RolloutLink> make_rollout_link(const Address& address, const ClientSecurity& security);
 
 }  // namespace learn_rt::client

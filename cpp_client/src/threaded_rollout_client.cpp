@@ -201,7 +201,7 @@ std::unique_ptr<RolloutClient> RolloutClient::connect(const std::string& address
                                                       const RolloutClientOptions& options) {
   const auto parsed = client::Address::parse(address);
   try {
-    return client::connect_rollout(client::make_rollout_link(parsed), model, options);
+    return client::connect_rollout(client::make_rollout_link(parsed, options.security), model, options);
   } catch (const std::exception& error) {
     throw std::runtime_error(address + ", model '" + model + "': " + error.what());
   }

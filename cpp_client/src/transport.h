@@ -83,6 +83,6 @@ class Transport {
 };
 
 // `wait`: with kSpin it has no thread of its own, everything happens in poll().
-std::unique_ptr<Transport> make_transport(const Address& address, Wait wait);
+std::unique_ptr<Transport> make_transport(const Address& address, Wait wait, const ClientSecurity& security);
 
 }  // namespace learn_rt::client

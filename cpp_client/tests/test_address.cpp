@@ -15,6 +15,8 @@ TEST(Address, NamesTheTransportAndWhereToGo) {
   EXPECT_EQ(Address::parse("unix:/run/learn.sock").rest, "/run/learn.sock");
   EXPECT_EQ(Address::parse("grpc://localhost:8001").scheme, Scheme::kGrpc);
   EXPECT_EQ(Address::parse("grpc://[::1]:8001").rest, "[::1]:8001");
+  EXPECT_EQ(Address::parse("grpcs://robot:8443").scheme, Scheme::kGrpcs);
+  EXPECT_EQ(Address::parse("grpcs://robot:8443").rest, "robot:8443");
   EXPECT_EQ(Address::parse("shm:printer").scheme, Scheme::kShm);
   EXPECT_EQ(Address::parse("shm:printer").rest, "printer");
 }
@@ -22,7 +24,7 @@ TEST(Address, NamesTheTransportAndWhereToGo) {
 TEST(Address, IsRefusedWithTheGrammarWhenItIsAnythingElse) {
   for (const char* text : {"", "inproc:", "unix:", "grpc://", "grpc://host", "grpc://host:", "grpc://:8001",
                            "grpc://host:0", "grpc://host:65536", "grpc://host:80a1", "grpc://host:8001/path",
-                           "grpc://a b:8001", "http://host:8001", "host:8001", "UNIX:/tmp/x", "shm:"}) {
+                           "grpc://a b:8001", "grpcs://host", "http://host:8001", "host:8001", "UNIX:/tmp/x", "shm:"}) {
     try {
       Address::parse(text);
       ADD_FAILURE() << text;

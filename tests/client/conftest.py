@@ -7,8 +7,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,9 +29,10 @@ def serve_repository() -> Iterator[Callable[[Path, list[str]], Started]]:
     """Starts learn-serve on a repository at addresses; returns the process and where it listens, once it is ready."""
     processes: list[subprocess.Popen[str]] = []
 
-    def start(repository: Path, addresses: list[str]) -> Started:
+    def start(repository: Path, addresses: list[str], options: Sequence[str] = ()) -> Started:
         command = [sys.executable, "-c", "from learn_rt.serve.cli import main; raise SystemExit(main())"]
         command += [str(repository), "--json", *(part for address in addresses for part in ("--listen", address))]
+        command += options
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         processes.append(process)
         assert process.stdout is not None
@@ -63,6 +65,17 @@ def server(
     socket = tmp_path_factory.mktemp("socket") / "learn.sock"
     _, listen = serve([f"unix:{socket}", "grpc://127.0.0.1:0", f"shm:test-client-{os.getpid()}"])
     return {"inproc": f"inproc:{repository}"} | {a.partition(":")[0]: a for a in listen}
+
+
+@pytest.fixture(scope="session")
+def serve_secure(serve_repository: Callable[..., Started]) -> Callable[[Path, list[str]], tuple[Any, str]]:
+    """The same with options that say where to listen; returns the process and its one address."""
+
+    def start(repository: Path, options: list[str]) -> tuple[Any, str]:
+        process, (address,) = serve_repository(repository, [], options)
+        return process, address
+
+    return start
 
 
 def smooth_path(n: int) -> np.ndarray:

@@ -152,7 +152,9 @@ def test_other_real_numbers_are_taken_as_float32(server: dict[str, str], path: S
 
 @pytest.mark.parametrize("bad", ["", "http://host:80", "grpc://host", "grpc://host:99999", "unix:", "models"])
 def test_an_address_of_another_form_is_refused(bad: str) -> None:
-    with pytest.raises(ValueError, match=r"inproc:REPOSITORY, unix:PATH, grpc://HOST:PORT .* or shm:NAME"):
+    with pytest.raises(
+        ValueError, match=r"inproc:REPOSITORY, unix:PATH, grpc://HOST:PORT, grpcs://HOST:PORT .* or shm:NAME"
+    ):
         connect(bad, "printer")
 
 

@@ -9,6 +9,7 @@
 
 #include "learn_rt/flags.h"
 #include "learn_rt/realtime.h"
+#include "learn_rt/security.h"
 
 namespace learn_rt {
 
@@ -31,6 +32,7 @@ struct ClientOptions {
   std::chrono::milliseconds connect_timeout{5000};  // to connect, and for any answer before the stream counts as lost
   Wait wait = Wait::kDoze;
   int io_cpu = -1;  // pins the I/O thread
+  ClientSecurity security;
 };
 
 struct Prediction {
@@ -61,7 +63,8 @@ class Client {
  public:
   virtual ~Client() = default;
 
-  // `address`: inproc:REPOSITORY, unix:PATH, grpc://HOST:PORT or shm:NAME. Throws std::runtime_error with the cause.
+  // `address`: inproc:REPOSITORY, unix:PATH, grpc://HOST:PORT, grpcs://HOST:PORT (TLS) or shm:NAME. Throws
+  // std::runtime_error with the cause.
   static std::unique_ptr<Client> connect(const std::string& address, const std::string& model,
                                          const ClientOptions& options = {});
 

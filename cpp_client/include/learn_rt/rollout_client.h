@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "learn_rt/flags.h"
+#include "learn_rt/security.h"
 
 namespace learn_rt {
 
@@ -18,6 +19,7 @@ struct RolloutClientOptions {
   std::chrono::milliseconds connect_timeout{5000};  // to connect, and for any answer before the stream counts as lost
   std::size_t max_candidates = 1024, max_horizon = 1024;
   std::size_t threads = 1;  // that share the candidates, in process; a server has its own setting
+  ClientSecurity security;
 };
 
 // What came of a rollout.

@@ -1,0 +1,71 @@
+#include "grpc_channel.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+namespace learn_rt::client {
+namespace {
+
+std::string read(const std::string& path, const char* option) {
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file.is_open() || file.bad())
+    throw std::runtime_error(std::string(option) + " " + path + ": " + std::strerror(errno ? errno : EIO));
+  return text;
+}
+
+std::string read_pem(const std::string& path, const char* option) {
+  if (path.empty()) return {};
+  std::string text = read(path, option);
+  if (text.find("-----BEGIN ") == std::string::npos)
+    throw std::runtime_error(std::string(option) + " " + path + ": no PEM in it");
+  return text;
+}
+
+std::string token_of(const ClientSecurity& security) {
+  std::string token = security.token;
+  if (!security.token_file.empty()) {
+    token = read(security.token_file, "token_file");
+    token.erase(std::min(token.find_first_of("\r\n"), token.size()));
+    if (token.empty()) throw std::runtime_error("token_file " + security.token_file + ": its first line is empty");
+  }
+  for (const char c : token) {
+    if (c < '!' || c > '~') throw std::runtime_error("a token must be printable ASCII without spaces");
+  }
+  return token;
+}
+
+std::shared_ptr<grpc::ChannelCredentials> credentials(const Endpoint& endpoint) {
+  if (!endpoint.tls) return grpc::InsecureChannelCredentials();
+  grpc::SslCredentialsOptions options;
+  options.pem_root_certs = read_pem(endpoint.security.tls_ca, "tls_ca");
+  options.pem_cert_chain = read_pem(endpoint.security.tls_cert, "tls_cert");
+  options.pem_private_key = read_pem(endpoint.security.tls_key, "tls_key");
+  return grpc::SslCredentials(options);
+}
+
+}  // namespace
+
+GrpcChannel::GrpcChannel(const Endpoint& endpoint, int max_message) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);     // the pump retries, with the history that gRPC does not know
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // an address says where to go
+  arguments.SetMaxReceiveMessageSize(max_message);
+  channel_ = grpc::CreateCustomChannel(endpoint.target, credentials(endpoint), arguments);
+  if (const std::string token = token_of(endpoint.security); !token.empty()) authorization_ = "Bearer " + token;
+}
+
+void GrpcChannel::sign(grpc::ClientContext& context) const {
+  if (!authorization_.empty()) context.AddMetadata("authorization", authorization_);
+}
+
+}  // namespace learn_rt::client

@@ -1,0 +1,65 @@
+#include "tls_probe.h"
+
+#include <netdb.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "quiet_thread.h"
+
+namespace learn_rt::client {
+namespace {
+
+constexpr timeval kPatience{0, 500'000};  // for the connection, and for each answer
+
+// A connected socket, or -1.
+int connect_to(const std::string& target) {
+  const auto colon = target.rfind(':');
+  std::string host = target.substr(0, colon);
+  if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* list = nullptr;
+  if (::getaddrinfo(host.c_str(), target.c_str() + colon + 1, &hints, &list) != 0) return -1;
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, ::freeaddrinfo);
+  const int fd = ::socket(list->ai_family, list->ai_socktype | SOCK_CLOEXEC, list->ai_protocol);
+  if (fd < 0) return -1;
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
+  if (::connect(fd, list->ai_addr, list->ai_addrlen) == 0) return fd;
+  ::close(fd);
+  return -1;
+}
+
+std::string shake_hands(const Endpoint& endpoint) {
+  const std::unique_ptr<SSL_CTX, decltype(&::SSL_CTX_free)> context(::SSL_CTX_new(TLS_client_method()), ::SSL_CTX_free);
+  if (!context) return {};
+  ::SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+  const std::string& ca = endpoint.security.tls_ca;
+  ca.empty() ? ::SSL_CTX_set_default_verify_paths(context.get())
+             : ::SSL_CTX_load_verify_locations(context.get(), ca.c_str(), nullptr);
+  const int fd = connect_to(endpoint.target);
+  if (fd < 0) return {};
+  const std::unique_ptr<SSL, decltype(&::SSL_free)> tls(::SSL_new(context.get()), ::SSL_free);
+  std::string cause;
+  if (tls && ::SSL_set_fd(tls.get(), fd) == 1 && ::SSL_connect(tls.get()) != 1) {
+    const long verdict = ::SSL_get_verify_result(tls.get());
+    if (verdict != X509_V_OK) cause = ::X509_verify_cert_error_string(verdict);
+  }
+  ::close(fd);
+  return cause;
+}
+
+}  // namespace
+
+std::string why_refused(const Endpoint& endpoint) {
+  // In a thread of its own: OpenSSL writes to sockets that may raise SIGPIPE, and keeps its errors by thread.
+  std::string cause;
+  quiet_thread("learn-tls", [&] { cause = shake_hands(endpoint); }).join();
+  return cause;
+}
+
+}  // namespace learn_rt::client
