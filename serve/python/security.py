@@ -17,7 +17,7 @@ MIN_TOKEN = 24  # characters: what a fast hash can guard, 16 random bytes in any
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that `options` reads."""
     group = parser.add_argument_group("security", "docs/security.md")
-    pem = {"type": Path, "metavar": "FILE"}
+    pem: dict[str, Any] = {"type": Path, "metavar": "FILE"}
     group.add_argument("--tls-cert", **pem, help="the server's certificate, PEM, for grpcs:// addresses")
     group.add_argument("--tls-key", **pem, help="its private key, PEM")
     group.add_argument("--tls-client-ca", **pem, help="clients must show a certificate of this CA")
