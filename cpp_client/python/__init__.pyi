@@ -236,8 +236,8 @@ def connect(
         version: a number, or a label ("stable").
         on_miss: what predict() answers when the model's answer is not there in time.
         rest: (n_features,) a sample taken to have stood for ever before the first one; without it the window warms up.
-        wait: how predict(), the I/O thread and, over shared memory, the server wait. "spin" polls: a core a side for less
-            latency. "doze" sleeps, but over shared memory polls around the time of the next sample. "sleep" sleeps.
+        wait: how predict(), the I/O thread and, over shared memory, the server wait. "spin" polls: a core a side for
+            less latency. "doze" sleeps, but over shared memory polls around the next sample. "sleep" sleeps.
         capacity: samples, and answers, that can wait.
         contract_hash: refuse a model of another contract.
         connect_timeout_s: for the connection, and for any answer before the stream counts as lost.
