@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ class LossError(ValueError):
         )
 
 
-def check_weights(weights: str, formats: tuple[str, ...] | list[str], limit: float) -> Weights:
+def check_weights(weights: str, formats: Sequence[str], limit: float) -> Weights:
     """Return the form.
 
     Raises: ValueError: not a form, a limit that is none, or a format that the native engine does not read.
