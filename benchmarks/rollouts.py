@@ -47,6 +47,8 @@ def measure(folder: Path, candidates: int, threads: Sequence[int], seconds: floa
     `ratio` is the median over that of our engine on one thread, with its 95% interval.
     Raises: ValueError, OSError: no such model; WrongAnswer.
     """
+    if not (folder / "spec.json").is_file():
+        raise ValueError(f"{folder} is no version folder: it holds no spec.json")
     spec = Spec.from_json((folder / "spec.json").read_bytes())
     if spec.kind is not Kind.ROLLOUT:
         raise ValueError(f"{folder} must hold a model of kind rollout, it is {spec.kind}")

@@ -113,7 +113,7 @@ def test_benchmark_only_on_the_command_line_wins_over_benchmark_skip_in_the_conf
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--learn-transports", "tcp"], "*transports are inproc, unix, grpc, got tcp*"),
+        (["--learn-transports", "tcp"], "*transports are inproc, shm, unix, grpc, got tcp*"),
         (["--learn-budget-us", "0"], "*must be a finite number above 0, got '0'*"),
         (["--learn-models", "nowhere"], "*nowhere holds no model*"),
     ],
