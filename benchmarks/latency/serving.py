@@ -25,7 +25,8 @@ def serving(repository: Path, socket: Path, cpus: frozenset[int] | None) -> Iter
     Raises: RuntimeError: the server did not come up (with what it said).
     """
     command = [sys.executable, "-m", "learn_rt.serve.cli", str(repository), "--json", "--drain-s", "0"]
-    command += ["--listen", f"unix:{socket}", "--listen", "grpc://127.0.0.1:0", "--listen", f"shm:bench-{secrets.token_hex(8)}"]
+    for address in (f"unix:{socket}", "grpc://127.0.0.1:0", f"shm:bench-{secrets.token_hex(8)}"):
+        command += ["--listen", address]
     if cpus is not None:
         command += ["--pin", ",".join(map(str, sorted(cpus)))]
     # A file and not a pipe: nobody reads the server's log while it is measured.
