@@ -57,7 +57,7 @@ def _tolerance(spec: Spec) -> float:
 def _samples(
     model: str, spec: Spec, specs: dict[Weights, Spec], folders: dict[Weights, Path], fp32: Path, *_: int
 ) -> Row:
-    from learn_rt import _engine
+    import learn_rt._engine as _engine
     from learn_rt.benchmarks.latency.streams import make_stream
 
     stream = make_stream(fp32, spec)
@@ -90,7 +90,7 @@ def _rollout(
     horizon: int,
     threads: int,
 ) -> Row:
-    from learn_rt import _engine
+    import learn_rt._engine as _engine
 
     sizes = _engine.RolloutSizes(spec.n_outputs, spec.n_actions, candidates, horizon)
     x, y = rollout_stream(fp32, spec, candidates)

@@ -99,7 +99,7 @@ def _cold(row: Row, form: Weights, seconds: float) -> Blocks:
 
 def _limits(row: Row, form: Weights) -> tuple[float, float]:
     """Return bytes and multiply-adds a nanosecond: read from where all the weights of a tick lie, and at peak."""
-    from learn_rt import _engine
+    import learn_rt._engine as _engine
 
     work = row.footprints[form]
     weights = max(work[part]["weight_bytes"] for part in ("answer", "settle")) or 4096

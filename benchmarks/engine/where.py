@@ -17,7 +17,7 @@ FIRST_ANSWERS = 5
 
 def limits() -> dict[str, Any]:
     """Return what the machine can do at best: the instruction set, bytes read and multiply-adds a nanosecond."""
-    from learn_rt import _engine
+    import learn_rt._engine as _engine
 
     return {
         "target": _engine.probed_target(),
@@ -30,7 +30,7 @@ def floor_us() -> float:
     """Return the median of a step of a model that does nothing: what every figure contains."""
     import tempfile
 
-    from learn_rt import _engine
+    import learn_rt._engine as _engine
     from learn_rt.benchmarks.latency.histogram import Blocks
     from learn_rt.export import export_empty
     from learn_rt.spec import Signal, Spec
@@ -45,7 +45,7 @@ def floor_us() -> float:
 
 def first_answer_ms(folder: Path) -> float:
     """Return the median time from the files to the first answer: read, checked by the golden samples, opened, asked."""
-    from learn_rt import _engine
+    import learn_rt._engine as _engine
 
     return float(np.median([_engine.first_answer_ns(folder) for _ in range(FIRST_ANSWERS)]) / 1e6)
 
