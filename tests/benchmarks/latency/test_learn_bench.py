@@ -93,7 +93,7 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         yield place
 
 
-@pytest.mark.parametrize("transport", ["inproc", "shm", "unix", "grpc"])
+@pytest.mark.parametrize("transport", ["inproc", "unix", "grpc"])
 @pytest.mark.parametrize("name", ["ahead", "carried"])
 def test_rollouts_and_stateful_models_are_measured_by_the_same_rules(others: Bench, name: str, transport: str) -> None:
     report = gate.run(others, Case(name, transport, "paced"), seconds=0.3)
@@ -101,6 +101,11 @@ def test_rollouts_and_stateful_models_are_measured_by_the_same_rules(others: Ben
     assert report.model.worst <= others.subject(name).stream.tolerance
     assert report.empty.worst == 0.0
     assert report.model.stages["compute"].figures().max > 0
+
+
+def test_rollouts_are_not_judged_over_shared_memory(others: Bench) -> None:
+    with pytest.raises(Unmeasurable, match="ahead: rollouts are not served over shared memory"):
+        gate.run(others, Case("ahead", "shm", "paced"), seconds=0.3)
 
 
 @pytest.mark.parametrize(("name", "graph"), [("ahead", "model.onnx"), ("carried", "step.onnx")])
@@ -156,7 +161,7 @@ def test_one_command_prints_a_table_and_writes_the_json(
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--transports", "tcp"], 2, "must be among inproc,unix,grpc, got 'tcp'"),
+        (["--transports", "tcp"], 2, "must be among inproc,shm,unix,grpc, got 'tcp'"),
         (["--seconds", "-1"], 2, "must be a finite number above 0"),
         (["--models", "nowhere"], 1, "nowhere holds no model"),
     ],
