@@ -1,4 +1,4 @@
-"""model.pt: TorchScript. Every torch.jit call of the project is in this file.
+"""model.pt: TorchScript. Every torch.jit call on it is in this file.
 
 TorchScript is deprecated: it warns since torch 2.10 and raises from 2.15 on, hence the pin `torch>=2.10,<2.15`. It is
 still what C++ programs on libtorch load, so it is written while it can be; `pt2_format` is the successor.

@@ -68,8 +68,9 @@ def test_a_module_that_a_trace_would_get_wrong_is_refused(tmp_path):
     assert not (tmp_path / "models").exists()
 
 
-def test_torch_jit_is_called_in_one_file_only():
+def test_few_files_know_torch_jit():
+    """It is deprecated: who writes and loads model.pt, who imports others', and the trace of a gradient."""
     package = Path(learn_rt.export.__file__).parent.parent
     rooms = [package / "export", package / "train"]
     callers = [f for room in rooms for f in room.rglob("*.py") if "torch.jit." in f.read_text()]
-    assert [f.name for f in callers] == ["torchscript.py"]
+    assert sorted(f.name for f in callers) == ["by_hand.py", "torch_source.py", "torchscript.py"]
