@@ -127,7 +127,7 @@ def test_a_served_model_answers_a_held_out_layer_as_model_onnx(
         connect(listen["unix"], "printer-error") as client,
     ):
         answers, flags = client.run(layer)
-    assert (flags[: window - 1] == Flag.WARMING_UP).all()
+    assert (flags[: window - 1] & Flag.WARMING_UP).all()
     assert not (flags[window - 1 :] & (Flag.WARMING_UP | Flag.REFUSED | Flag.LIMITED)).any()
     np.testing.assert_allclose(answers[window - 1 :], truth, rtol=0, atol=2e-6 * np.abs(truth).max())
 
