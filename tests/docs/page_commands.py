@@ -74,6 +74,7 @@ def _run(command: str, argv: list[str]) -> int:
     try:
         if command == "python" and argv[0] == "-m":
             sys.argv = argv[1:]
+            sys.modules.pop(argv[1], None)  # as in a process of its own: runpy warns of a module it would run twice
             runpy.run_module(argv[1], run_name="__main__")
             return 0
         if command == "python":

@@ -16,7 +16,7 @@ class RunFolder:
     """Paths and writers of a run; every file appears whole."""
 
     def __init__(self, root: Path, resume: bool, overwrite: bool) -> None:
-        """Make the folder; what it holds stays until `start`.
+        """Refuse what cannot be begun; nothing is written until `start`.
 
         Raises: ValueError: it holds a run already and neither resume nor overwrite is set, or there is none to resume.
         """
@@ -29,10 +29,10 @@ class RunFolder:
             raise ValueError(f"{self.last} is not there: nothing to resume")
         if self.last.exists() and not (resume or overwrite):
             raise ValueError(f"{root} holds a run already: set resume=true, overwrite=true or another out=")
-        root.mkdir(parents=True, exist_ok=True)
 
     def start(self) -> None:
-        """Remove an earlier run, unless this one goes on from it."""
+        """Make the folder, and remove an earlier run from it unless this one goes on from that."""
+        self.root.mkdir(parents=True, exist_ok=True)
         if not self._resume:
             for path in (self.best, self.last, self._metrics, self.root / "results.json"):
                 path.unlink(missing_ok=True)
