@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from learn_rt.benchmarks.latency.text import TRANSPORTS
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from learn_rt.benchmarks.latency.bench import Bench
     from learn_rt.benchmarks.latency.gate import Report
 
+T = TypeVar("T")
 FORMAT = "learn_rt.latency/1"
 EPILOG = "example: learn-bench latency --models build/demo/models --transports inproc,unix"
 
@@ -95,28 +97,33 @@ def _above_0(text: str) -> float:
     return value
 
 
-def _measurable(bench: Bench, name: str) -> bool:
+def _unless_unmeasurable(measured: Callable[[], T], said: set[str]) -> T | None:
+    """Return what was measured, or None and say once why not."""
     from learn_rt.benchmarks.latency.streams import Unmeasurable
 
     try:
-        bench.subject(name)
+        return measured()
     except Unmeasurable as error:
-        print(f"learn-bench: left out: {error}", file=sys.stderr)
-        return False
-    return True
+        if str(error) not in said:
+            print(f"learn-bench: left out: {error}", file=sys.stderr)
+        said.add(str(error))
+        return None
 
 
 def _measure(bench: Bench, options: argparse.Namespace, log: Any) -> tuple[list[Report], list[Comparison]]:
     from learn_rt.benchmarks.latency import gate
     from learn_rt.benchmarks.latency.baseline import compare
 
-    reports, comparisons = [], []
+    reports: list[Report] = []
+    comparisons: list[Comparison] = []
+    said: set[str] = set()
     with log.status("exporting the empty models") as status:
-        names = [name for name in bench.names if _measurable(bench, name)]
+        names = [name for name in bench.names if _unless_unmeasurable(partial(bench.subject, name), said)]
         todo = gate.cases(names, options.transports)
         for i, case in enumerate(todo, 1):
             status.update(f"{case.name} ({i} of {len(todo)})")
-            reports.append(gate.run(bench, case, seconds=options.seconds))
+            if report := _unless_unmeasurable(partial(gate.run, bench, case, seconds=options.seconds), said):
+                reports.append(report)
         for name in names:
             status.update(f"{name} beside ONNX Runtime")
             comparisons += compare(bench, name, options.seconds or 3.0)

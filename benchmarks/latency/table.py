@@ -109,7 +109,7 @@ def _beside(comparisons: Sequence[Json]) -> Table:
     table = _table("", COLUMNS.values(), "times as fast")
     for c in comparisons:
         ratio = c["speedup"]
-        times = f"{ratio['p50']:.1f} [{ratio['low']:.1f}, {ratio['high']:.1f}]"
+        times = f"{number(ratio['p50'])} [{number(ratio['low'])}, {number(ratio['high'])}]"
         table.add_row(c["model"], *_values(c["latency_us"]), times)
         table.add_row(f"  {c['against'].removeprefix('onnxruntime, ')}", *_values(c["baseline_us"]), style="dim")
     return table

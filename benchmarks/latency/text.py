@@ -24,8 +24,10 @@ ARMS_NOTE = "empty: the same path without a model, in turn. machine: how late a 
 
 
 def number(value: float) -> str:
-    """Return a count as it is, and microseconds with three figures."""
-    return str(value) if isinstance(value, int) else f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    """Return a count as it is, from 100,000 on in thousands, and what was measured with three figures."""
+    if isinstance(value, int):
+        return str(value) if value < 100_000 else f"{value / 1000:.0f}k"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
 def pair(figures: Mapping[str, Any]) -> str:

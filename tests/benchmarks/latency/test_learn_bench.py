@@ -158,6 +158,19 @@ def test_one_command_prints_a_table_and_writes_the_json(
     ]
 
 
+def test_what_cannot_be_measured_is_left_out_aloud_and_the_rest_stands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = (Signal("a", "mm", feedback_of="a"), Signal("push", "N"))
+    export_empty(Spec("ahead", Kind.ROLLOUT, 0.002, row, (Signal("a", "mm"),), window=3, horizon=2), tmp_path, "ahead")
+    arguments = ["--models", str(tmp_path), "--transports", "inproc,shm", "--seconds", "0.1", "--out", str(tmp_path)]
+    with pytest.raises(SystemExit, match="0"):
+        main(["latency", *arguments])
+    assert capsys.readouterr().err.count("left out: ahead: rollouts are not served over shared memory") == 1
+    gates = json.loads((tmp_path / "latency.json").read_text())["gates"]
+    assert [g["transport"] for g in gates] == ["inproc", "inproc", "inproc"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
