@@ -20,7 +20,7 @@ SYSTEM_PACKAGES := build-essential cmake ninja-build libgrpc++-dev libprotobuf-d
 
 PIP := $(BIN)/pip --disable-pip-version-check -q
 # What the compiled parts are made from: a change of one of these installs the package anew, and nothing else does.
-COMPILED := pyproject.toml CMakeLists.txt $(wildcard cmake/*) $(shell find runtime serve proto cpp_client benchmarks examples \
+COMPILED := pyproject.toml CMakeLists.txt $(wildcard cmake/*) $(shell find runtime record serve proto cpp_client benchmarks examples \
   -name CMakeLists.txt -o -name '*.cpp' -o -name '*.h' -o -name '*.proto' -o -name '*.map')
 
 .PHONY: help setup demo test check-aarch64 bench lint clean distclean system-packages

@@ -21,7 +21,8 @@ std::unique_ptr<Server> make_server(const std::vector<Source>& sources, const st
                                     const std::string& backend, std::size_t max_streams, const std::string& version,
                                     std::size_t rollout_threads, const std::string& tls_cert,
                                     const std::string& tls_key, const std::string& tls_client_ca,
-                                    const std::string& tokens, bool insecure) {
+                                    const std::string& tokens, bool insecure, const std::string& record,
+                                    double record_s) {
   std::vector<ModelSource> models;
   for (const auto& [name, number, folder] : sources) models.push_back({name, number, folder});
   ServerOptions options;
@@ -29,6 +30,8 @@ std::unique_ptr<Server> make_server(const std::vector<Source>& sources, const st
   options.max_streams = max_streams;
   options.rollout_threads = rollout_threads;
   options.version = version;
+  options.record = record;
+  options.record_s = record_s;
   options.security = {tls_cert, tls_key, tls_client_ca, tokens, insecure};
   return std::make_unique<Server>(Repository::load(models, backend), options);
 }
@@ -60,12 +63,15 @@ PYBIND11_MODULE(_serve, m) {
       .def(py::init(&make_server), py::arg("models"), py::arg("listen"), py::arg("backend") = "auto",
            py::arg("max_streams") = 256, py::arg("version") = "", py::arg("rollout_threads") = 1,
            py::arg("tls_cert") = "", py::arg("tls_key") = "", py::arg("tls_client_ca") = "", py::arg("tokens") = "",
-           py::arg("insecure") = false, without_gil,
+           py::arg("insecure") = false, py::arg("record") = "", py::arg("record_s") = 60.0, without_gil,
            "Load each (name, version, folder) and serve them; ready when it returns.\n\n"
            "Raises: ValueError: an address is not one. RuntimeError: which folder, file or address, and the cause.")
       .def_property_readonly("addresses", &Server::addresses, "Where it listens, with the ports that were taken.")
       .def_property_readonly("open_streams", &Server::open_streams)
       .def("models", &models, "What is served: dicts of name, version, backend and choice (why this backend).")
+      .def("dump", &Server::dump, py::arg("reason") = "request", without_gil,
+           "Write a recording of each stream; return the files' paths.\n\n"
+           "Raises: RuntimeError: nothing is recorded, or which file cannot be written, and why.")
       .def("stop", &stop, py::arg("drain_s") = 1.0, without_gil,
            "Be not ready, give streams `drain_s` seconds to end by themselves, end the others with UNAVAILABLE.");
   bind_operations(m, server);

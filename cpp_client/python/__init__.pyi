@@ -1,5 +1,6 @@
 """Predictions from a served model inside a control loop, in time or by policy."""
 
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
@@ -107,6 +108,11 @@ class Client:
 
         Returns: (n, n_outputs) float32 and (n,) bits of `Flag`; with `flush`, `preview` more of each.
         Raises: ValueError: another shape; RuntimeError: nothing came for `timeout_s`, with the cause.
+        """
+    def dump(self, reason: str = "request") -> Path:
+        """Write what is kept of the stream to a file in `record`; return its path. Not for the control loop: it blocks.
+
+        Raises: RuntimeError: nothing is recorded, or the file cannot be written, and why.
         """
     def close(self) -> None:
         """End the stream. Every call but close() raises ValueError from then on."""
@@ -228,6 +234,8 @@ def connect(
     tls_key: str = "",
     token: str = "",
     token_file: str = "",
+    record: str = "",
+    record_s: float = 60.0,
 ) -> Any:
     """Return a client of a served model: a Client, or a RolloutClient for a model of kind rollout.
 
@@ -246,6 +254,8 @@ def connect(
         threads: that share a rollout's candidates, in process; a server has `--rollout-threads`.
         tls_ca: file of PEM whom to trust, for grpcs://; empty: the system's authorities.
         tls_cert, tls_key: files of PEM, the client's own, where the server asks for one.
+        record: a folder for recordings: written on dump() and after a fault (docs/recording.md); empty: none.
+        record_s: seconds of the stream that are kept for them.
         token, token_file: what the server's `--tokens` asks for, or the file whose first line it is.
     Raises: ConnectionError: no stream, with the cause; ValueError: an argument that is not as above.
     """

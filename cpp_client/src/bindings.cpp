@@ -37,7 +37,8 @@ py::object connect_any(const std::string& address, const std::string& model, con
                        std::size_t capacity, const std::string& contract_hash, double connect_timeout_s, int io_cpu,
                        std::size_t max_candidates, std::size_t max_horizon, std::size_t threads,
                        const std::string& tls_ca, const std::string& tls_cert, const std::string& tls_key,
-                       const std::string& token, const std::string& token_file) {
+                       const std::string& token, const std::string& token_file, const std::string& record,
+                       double record_s) {
   ClientOptions options;
   options.version = version;
   options.on_miss = as_policy(on_miss);
@@ -52,6 +53,8 @@ py::object connect_any(const std::string& address, const std::string& model, con
   options.connect_timeout =
       std::chrono::ceil<std::chrono::milliseconds>(as_time(connect_timeout_s, "connect_timeout_s"));
   options.io_cpu = io_cpu;
+  options.record = record;
+  options.record_s = record_s;
   options.security = {tls_ca, tls_cert, tls_key, token_file, token};
   try {
     // In process, a model that needs ONNX Runtime gets it through the runtime's Python side.
@@ -63,9 +66,9 @@ py::object connect_any(const std::string& address, const std::string& model, con
     return connect_samples(address, model, options);
   } catch (const IsRollout&) {
     if (on_miss != "hold" || options.wait != ClientOptions().wait || capacity != ClientOptions().capacity ||
-        io_cpu != -1) {
-      throw py::value_error("on_miss, wait, capacity and io_cpu are not for a model of kind rollout, as " + model +
-                            " is");
+        io_cpu != -1 || !record.empty()) {
+      throw py::value_error("on_miss, wait, capacity, io_cpu and record are not for a model of kind rollout, as " +
+                            model + " is");
     }
     RolloutClientOptions of_rollout;
     of_rollout.version = version;
@@ -84,6 +87,7 @@ py::object connect_any(const std::string& address, const std::string& model, con
 }  // namespace learn_rt::client
 
 PYBIND11_MODULE(_client, m) {
+  using learn_rt::ClientOptions;
   using learn_rt::RolloutClientOptions;
   namespace c = learn_rt::client;
   namespace py = pybind11;
@@ -94,5 +98,6 @@ PYBIND11_MODULE(_client, m) {
         "rest"_a = py::none(), "wait"_a = "doze", "capacity"_a = 1024, "contract_hash"_a = "",
         "connect_timeout_s"_a = 5.0, "io_cpu"_a = -1, "max_candidates"_a = RolloutClientOptions().max_candidates,
         "max_horizon"_a = RolloutClientOptions().max_horizon, "threads"_a = RolloutClientOptions().threads,
-        "tls_ca"_a = "", "tls_cert"_a = "", "tls_key"_a = "", "token"_a = "", "token_file"_a = "");
+        "tls_ca"_a = "", "tls_cert"_a = "", "tls_key"_a = "", "token"_a = "", "token_file"_a = "", "record"_a = "",
+        "record_s"_a = ClientOptions().record_s);
 }

@@ -32,7 +32,7 @@ void check(const ClientOptions& options, const Spec& spec) {
     throw std::runtime_error("a model must have at most " + std::to_string(Prediction::kMaxOutputs) +
                              " outputs, this has " + std::to_string(spec.n_outputs()));
   const double bytes = (sizeof(client::SampleHead) + 4.0 * static_cast<double>(spec.n_features())) *
-                       static_cast<double>(options.capacity + client::replay_length(spec));
+                       static_cast<double>(options.capacity + replay_length(spec));
   if (bytes > kMaxBytes)
     throw std::runtime_error("capacity and the model's window must fit in " + std::to_string(kMaxBytes >> 20) +
                              " MiB, they take " + std::to_string(static_cast<std::size_t>(bytes) >> 20));

@@ -69,7 +69,7 @@ void GrpcStream::handle(Event event, bool ok) {
 void GrpcStream::take(const v1::PredictResponse& response) {
   if (!opened_) {
     opened_ = response.has_opened();
-    return opened_ ? receiver_.opened()
+    return opened_ ? receiver_.opened(response.opened().version())
                    : receiver_.lost("the server broke the protocol: its first message does not open");
   }
   receiver_.answered({response.sequence(), static_cast<std::int64_t>(response.stamp_ns()),

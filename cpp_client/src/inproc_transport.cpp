@@ -41,7 +41,9 @@ fs::path version_folder(const fs::path& repository, const std::string& model, co
 }
 
 Spec InprocTransport::describe(const std::string& model, const std::string& version, std::chrono::milliseconds) {
-  model_ = Model::load(version_folder(repository_, model, version));
+  const fs::path folder = version_folder(repository_, model, version);
+  model_ = Model::load(folder);
+  version_ = *as_version(folder.filename().string());
   return model_->spec();
 }
 
@@ -49,7 +51,7 @@ void InprocTransport::open(const Opening& opening, Receiver& receiver) {
   receiver_ = &receiver;
   session_ = model_->open();
   session_->begin(opening.rest.empty() ? nullptr : opening.rest.data());
-  receiver.opened();
+  receiver.opened(version_);
 }
 
 void InprocTransport::send(const Chunk& chunk) {

@@ -30,6 +30,7 @@ class InprocTransport final : public Transport {
   const std::filesystem::path repository_;
   std::shared_ptr<const Model> model_;
   std::unique_ptr<Session> session_;
+  std::int64_t version_ = 0;
   Receiver* receiver_ = nullptr;
   std::vector<float> answers_;
   std::vector<std::uint32_t> flags_;

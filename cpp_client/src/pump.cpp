@@ -4,7 +4,6 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <stdexcept>
 
@@ -16,7 +15,6 @@ namespace {
 
 constexpr std::size_t kMaxChunk = 256;              // samples in a message: some milliseconds of a server's work
 constexpr std::size_t kMaxChunkBytes = 512 * 1024;  // half of what the protocol allows
-constexpr std::size_t kMaxCatchUp = 4096;           // ticks
 constexpr std::int64_t kFirstPauseNs = 10'000'000;  // before the first attempt to reconnect; doubles up to the longest
 constexpr std::int64_t kLongestPauseNs = 1'000'000'000;
 constexpr auto kNap = std::chrono::microseconds(50);  // between two looks at a direct transport
@@ -24,22 +22,8 @@ constexpr std::uint32_t kServerFlags = ~static_cast<std::uint32_t>(kLate | kDisc
 
 }  // namespace
 
-std::size_t replay_length(const Spec& spec) {
-  double catch_up_s = 0.0;
-  for (const Signal& signal : spec.outputs) {
-    if (!signal.envelope) continue;
-    // From rest to rest over the whole range, along the fastest path that the envelope allows.
-    const auto [value, rate, second] = *signal.envelope;
-    const double range = 2.0 * value;
-    const double ramp_s = rate / second;
-    catch_up_s = std::max(catch_up_s, range > rate * ramp_s ? range / rate + ramp_s : 2.0 * std::sqrt(range / second));
-  }
-  const double ticks = std::min(std::ceil(catch_up_s / spec.dt_s), static_cast<double>(kMaxCatchUp));
-  return spec.memory() - 1 + static_cast<std::size_t>(ticks);
-}
-
 Pump::Pump(std::unique_ptr<Transport> transport, const Spec& spec, Opening opening, const ClientOptions& options,
-           SampleRing& samples, AnswerRing& answers, Doorbell& control)
+           SampleRing& samples, AnswerRing& answers, Doorbell& control, record::Box* box)
     : transport_(std::move(transport)),
       opening_(std::move(opening)),
       spin_(options.wait == Wait::kSpin),
@@ -53,6 +37,7 @@ Pump::Pump(std::unique_ptr<Transport> transport, const Spec& spec, Opening openi
       samples_(samples),
       answers_(answers),
       control_(control),
+      box_(box),
       chunk_(max_chunk_ * n_features_) {}
 
 Pump::~Pump() {
@@ -181,7 +166,10 @@ void Pump::give_up() {
 void Pump::forget_expired() {
   auto owed = owed_.load(std::memory_order_relaxed);
   const auto now = now_ns();
-  for (const auto end = samples_.end(); owed < end && samples_.at(owed).head->expires_ns <= now;) ++owed;
+  for (const auto end = samples_.end(); owed < end && samples_.at(owed).head->expires_ns <= now; ++owed) {
+    const auto sample = samples_.at(owed);
+    if (box_ != nullptr) box_->unanswered(owed, sample.head->stamp_ns, sample.values);
+  }
   owed_.store(owed, std::memory_order_release);
   if (owed > samples_.begin() + history_) samples_.release(owed - history_);
 }
@@ -217,8 +205,11 @@ void Pump::send(std::size_t n) {
   }
 }
 
-void Pump::opened() noexcept {
+void Pump::opened(std::int64_t version) noexcept {
   auto opening = Link::kOpening;
+  if (link_.load(std::memory_order_acquire) != opening) return;
+  if (box_ != nullptr)
+    box_->begin(stream_start_, version, stream_start_ == 0 && !opening_.rest.empty() ? opening_.rest.data() : nullptr);
   if (!link_.compare_exchange_strong(opening, Link::kOpen)) return;
   {
     const std::lock_guard lock(error_mutex_);
@@ -235,10 +226,15 @@ void Pump::writable() noexcept {
 }
 
 void Pump::lost(const std::string& cause) noexcept {
-  if (link_.load(std::memory_order_acquire) == Link::kLost) return;  // the first cause is the cause
+  const auto link = link_.load(std::memory_order_acquire);
+  if (link == Link::kLost) return;  // the first cause is the cause
   {
     const std::lock_guard lock(error_mutex_);
     error_ = cause;
+  }
+  if (box_ != nullptr) {
+    box_->note("lost", cause);
+    if (link == Link::kOpen) box_->fault(record::kLost);
   }
   up_.store(false, std::memory_order_release);
   link_.store(Link::kLost, std::memory_order_release);
@@ -282,6 +278,10 @@ void Pump::deliver(const Reply& reply) {
                    sample.taken_ns - sample.stamp_ns,
                    reply.compute_ns};
     std::copy_n(reply.predictions + i * n_outputs_, n_outputs_, frame.values);
+    if (box_ != nullptr) {
+      box_->step(position, sample.stamp_ns, now, reply.compute_ns, frame.head->flags, samples_.at(position).values,
+                 frame.values);
+    }
     answers_.publish();
     owed = position + 1;
   }

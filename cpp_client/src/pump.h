@@ -10,6 +10,7 @@
 
 #include "learn_rt/client.h"
 #include "learn_rt/doorbell.h"
+#include "learn_rt/record/box.h"
 #include "learn_rt/spec.h"
 #include "reply_fault.h"
 #include "ring.h"
@@ -33,10 +34,6 @@ struct AnswerHead {
 using SampleRing = FrameRing<SampleHead>;
 using AnswerRing = FrameRing<AnswerHead>;
 
-// The samples of history that make the answers of a new stream those of the old one: the window, and the ticks that the
-// envelope may take to come from the nominal value to any other.
-std::size_t replay_length(const Spec& spec);
-
 // The I/O thread: carries samples from their ring to the transport, several in one message when several wait, and
 // answers back, after checking that they are what was asked for. Over a direct transport it only opens streams and
 // replays the history; then the control thread carries, until the stream is over. A sample's sequence number is its
@@ -46,7 +43,7 @@ std::size_t replay_length(const Spec& spec);
 class Pump final : private Receiver {
  public:
   Pump(std::unique_ptr<Transport> transport, const Spec& spec, Opening opening, const ClientOptions& options,
-       SampleRing& samples, AnswerRing& answers, Doorbell& control);
+       SampleRing& samples, AnswerRing& answers, Doorbell& control, record::Box* box = nullptr);
   ~Pump();
 
   // Returns once the stream is open. Throws std::runtime_error with the cause.
@@ -77,7 +74,7 @@ class Pump final : private Receiver {
 
   enum class Link : std::uint32_t { kDown, kOpening, kOpen, kLost };
 
-  void opened() noexcept override;
+  void opened(std::int64_t version) noexcept override;
   void answered(const Reply& reply) noexcept override;
   void writable() noexcept override;
   void lost(const std::string& cause) noexcept override;
@@ -107,6 +104,7 @@ class Pump final : private Receiver {
   SampleRing& samples_;
   AnswerRing& answers_;
   Doorbell& control_;
+  record::Box* const box_;  // null: nothing is recorded
   Doorbell bell_;
 
   // Positions on the samples' ring. `sent_` and `received_` are this stream's, whose replay comes before what is owed.

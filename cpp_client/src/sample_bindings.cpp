@@ -53,6 +53,13 @@ class PyClient : public PythonHandle<Client> {
     return open().flush();
   }
 
+  std::string dump(const std::string& reason) {
+    const Turn held = turn();
+    Client& client = open();
+    const py::gil_scoped_release release;
+    return client.dump(reason);
+  }
+
   py::tuple run(const py::object& samples, bool flush, double timeout_s) {
     const Turn held = turn();
     Client& client = open();
@@ -139,6 +146,12 @@ void bind_samples(py::module_& m) {
       .def("try_pop", &PyClient::try_pop)
       .def("latest", &PyClient::latest)
       .def("flush", &PyClient::flush)
+      .def(
+          "dump",
+          [](PyClient& self, const std::string& reason) {
+            return py::module_::import("pathlib").attr("Path")(self.dump(reason));
+          },
+          "reason"_a = "request")
       .def("run", &PyClient::run, "samples"_a, "flush"_a = false, py::kw_only(), "timeout_s"_a = 10.0);
   PyClient::bind(client);
 }

@@ -73,7 +73,7 @@ void ShmTransport::finish_opening() {
   if (!opened.ParseFromString(reply.message))
     return receiver_->lost("the server broke the protocol: a reply that is no Opened");
   stream_->open = true;
-  receiver_->opened();
+  receiver_->opened(opened.version());
 }
 
 std::size_t ShmTransport::room() noexcept {

@@ -13,6 +13,14 @@ constexpr std::int64_t kSpinNs = 5'000;     // an answer that is almost there is
 constexpr std::int64_t kDozeNs = 50'000;    // what a model that dozes over shared memory may take
 constexpr std::int64_t kGuardNs = 150'000;  // a sleeper wakes up to this late: timer slack and scheduling
 
+std::unique_ptr<record::Recorder> recorder_of(const ClientOptions& options) {
+  if (options.record.empty()) return nullptr;
+  record::RecorderOptions recorded;
+  recorded.folder = options.record;
+  recorded.seconds = options.record_s;
+  return std::make_unique<record::Recorder>(recorded);
+}
+
 }  // namespace
 
 StreamClient::StreamClient(std::unique_ptr<Transport> transport, const std::string& model, Spec spec,
@@ -23,8 +31,10 @@ StreamClient::StreamClient(std::unique_ptr<Transport> transport, const std::stri
       samples_(options.capacity + replay_length(spec_) + spec_.preview, spec_.n_features()),
       answers_(options.capacity + spec_.preview, spec_.n_outputs()),
       policy_(spec_, options.on_miss),
+      recorder_(recorder_of(options)),
+      box_(recorder_ ? recorder_->open({"client", model, options.version}, spec_) : nullptr),
       pump_(std::move(transport), spec_, {model, options.version, spec_.contract_hash, options.rest}, options, samples_,
-            answers_, bell_) {
+            answers_, bell_, box_.get()) {
   latest_.n_outputs = static_cast<std::uint32_t>(spec_.n_outputs());
   pump_.start();
   if (!options.rest.empty()) rest_on(options);
@@ -102,6 +112,7 @@ bool StreamClient::take(Prediction& prediction) LEARN_RT_REALTIME {
 bool StreamClient::try_pop(Prediction& prediction) LEARN_RT_REALTIME {
   if (!take(prediction)) return false;
   policy_.answer(prediction);
+  record(prediction);
   ticked_ = false;
   latest_ = prediction;
   return true;
@@ -116,6 +127,7 @@ const Prediction& StreamClient::latest() LEARN_RT_REALTIME {
     // A tick without a new answer is a miss like any other: the value must go on inside the envelope.
     miss(pump_.up() ? kLate : kDisconnected, nullptr);
   }
+  if (fresh || ticked_) record(latest_);
   ticked_ = false;
   return latest_;
 }
@@ -137,6 +149,7 @@ Prediction StreamClient::predict(const float* sample, std::chrono::nanoseconds d
   if (pushed) wanted_ = sequence + 1;
   ticked_ = false;
   latest_.latency_ns = now_ns() - start;
+  record(latest_);
   return latest_;
 }
 
@@ -167,6 +180,17 @@ void StreamClient::miss(std::uint32_t why, const float* nominal) LEARN_RT_REALTI
   latest_.flags = why;
   policy_.miss(latest_, nominal);
   count(missed_);
+}
+
+void StreamClient::record(const Prediction& given) LEARN_RT_REALTIME {
+  if (box_) box_->handed_out(given.sequence + origin_, given.latency_ns, given.flags, given.values);
+}
+
+std::string StreamClient::dump(const std::string& reason) {
+  if (!box_) throw std::runtime_error("nothing is recorded: connect with record=, a folder for the files");
+  const auto paths = recorder_->dump(reason);
+  if (paths.empty()) throw std::runtime_error("nothing was said yet that could be written");
+  return paths.front();
 }
 
 ClientStats StreamClient::stats() const noexcept {

@@ -9,6 +9,7 @@
 #include "deadline.h"
 #include "learn_rt/client.h"
 #include "learn_rt/doorbell.h"
+#include "learn_rt/record/recorder.h"
 #include "learn_rt/spec.h"
 #include "pump.h"
 #include "ring.h"
@@ -37,6 +38,7 @@ class StreamClient final : public Client {
   Prediction predict(const float* sample, std::chrono::nanoseconds deadline,
                      const float* nominal) LEARN_RT_REALTIME override;
   bool flush() LEARN_RT_REALTIME override;
+  std::string dump(const std::string& reason) override;
 
   const std::string& spec_json() const noexcept override { return spec_.json; }
   ClientStats stats() const noexcept override;
@@ -55,6 +57,7 @@ class StreamClient final : public Client {
   bool await(Prediction& prediction, std::int64_t deadline_ns) LEARN_RT_REALTIME;
   bool spin_for(Prediction& prediction, std::int64_t until_ns) LEARN_RT_REALTIME;
   void miss(std::uint32_t why, const float* nominal) LEARN_RT_REALTIME;
+  void record(const Prediction& given) LEARN_RT_REALTIME;
 
   const Spec spec_;
   const bool spin_, doze_;
@@ -62,6 +65,8 @@ class StreamClient final : public Client {
   AnswerRing answers_;
   Doorbell bell_;  // the I/O thread rings it when an answer is there
   DeadlinePolicy policy_;
+  std::unique_ptr<record::Recorder> recorder_;  // null: nothing is recorded
+  std::shared_ptr<record::Box> box_;
   Prediction latest_;
   std::uint64_t next_ = 0;    // position of the next sample
   std::uint64_t wanted_ = 0;  // answers to earlier positions come too late

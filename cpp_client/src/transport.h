@@ -44,7 +44,7 @@ struct Reply {
 // Where a transport hands over what happens on its stream. The calls never overlap; they may come from any one thread.
 class Receiver {
  public:
-  virtual void opened() noexcept = 0;
+  virtual void opened(std::int64_t version) noexcept = 0;  // of the model; 0: not known
   virtual void answered(const Reply& reply) noexcept = 0;
   virtual void writable() noexcept = 0;  // another chunk can be sent
   virtual void lost(const std::string& cause) noexcept = 0;

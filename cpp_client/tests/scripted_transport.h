@@ -92,7 +92,7 @@ class ScriptedTransport final : public Transport {
     }
     script_->receiver = &receiver;
     script_->session.begin(opening.rest);
-    if (!script_->mute) receiver.opened();
+    if (!script_->mute) receiver.opened(1);
   }
   std::size_t room() noexcept override { return kAnyNumber; }
   void send(const Chunk& chunk) override {

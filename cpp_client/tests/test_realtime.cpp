@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
+#include <string>
 
 #include "cage.h"
 #include "checks.h"
@@ -41,10 +43,17 @@ TEST(Realtime, ARingMakesNoSystemCallAndAllocatesNothing) {
   EXPECT_EQ(sum, 8U * 999U * 1000U / 2U + 36U * 1000U);
 }
 
-TEST(Realtime, ASpinningControlThreadMakesNoSystemCallAndAllocatesNothing) {
+class RealtimeThread : public ::testing::TestWithParam<bool> {
+ protected:
+  ~RealtimeThread() override { std::filesystem::remove_all(folder_); }
+  const std::string folder_ = testing::TempDir() + "realtime-" + std::to_string(::getpid());
+};
+
+TEST_P(RealtimeThread, SpinningMakesNoSystemCallAndAllocatesNothing) {
   const auto script = std::make_shared<Script>();
   ClientOptions options;
   options.wait = Wait::kSpin;
+  if (GetParam()) options.record = folder_;
   const auto client = connect(std::make_unique<ScriptedTransport>(script), "reference", options);
   const auto samples = smooth_path(100);
   int answered = 0, missed = 0;
@@ -64,6 +73,8 @@ TEST(Realtime, ASpinningControlThreadMakesNoSystemCallAndAllocatesNothing) {
   EXPECT_GT(answered, 0);
   EXPECT_GT(missed, 0);
 }
+
+INSTANTIATE_TEST_SUITE_P(Recorded, RealtimeThread, ::testing::Bool());
 
 }  // namespace
 }  // namespace learn_rt::client

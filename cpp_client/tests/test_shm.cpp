@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <random>
 #include <string>
@@ -79,17 +80,20 @@ class Shm : public ::testing::Test {
     repository->add(std::make_shared<serve::ModelHost>("reference", 1, model_));
     serve::ServerOptions options;
     options.listen = {"shm:" + name_};
+    options.record = record_;
     server_ = std::make_unique<serve::Server>(repository, options);
   }
   std::unique_ptr<Client> client(Wait wait = Wait::kDoze, std::vector<float> rest = {}) {
     ClientOptions options;
     options.wait = wait;
     options.rest = std::move(rest);
+    options.record = record_;
     return Client::connect("shm:" + name_, "reference", options);
   }
   std::string file() const { return "/dev/shm/learn-rt." + name_; }
 
   const std::string name_ = "test-" + std::to_string(::getpid());
+  std::string record_;  // where both ends write their recordings
   const std::shared_ptr<ReferenceModel> model_ = std::make_shared<ReferenceModel>();
   std::unique_ptr<serve::Server> server_;
 };
@@ -266,6 +270,35 @@ TEST_F(Shm, AClientThatSendsMoreThanItTakesIsEnded) {
 }
 
 #ifdef LEARN_RT_CAGE
+// The same, with everything recorded at both ends.
+class RecordedShm : public Shm {
+ protected:
+  RecordedShm() {
+    server_.reset();
+    record_ = std::filesystem::temp_directory_path() / name_;
+    start();
+  }
+  ~RecordedShm() override {
+    server_.reset();
+    std::filesystem::remove_all(record_);
+  }
+};
+
+TEST_F(RecordedShm, SpinningNeitherSideMakesASystemCallOrAllocates) {
+  const auto stream = client(Wait::kSpin, {0.0F, 0.0F});
+  const auto samples = smooth_path(100);
+  for (std::size_t k = 0; k < 50; ++k) stream->predict(&samples[2 * k], kAmple);
+  model_->cage_after = 60;
+  EXPECT_TRUE(runs_without_system_calls([&] {
+    for (std::size_t k = 0; k < 1'000; ++k) stream->predict(&samples[2 * (k % 100)], std::chrono::seconds(5));
+  }));
+  EXPECT_EQ(stream->stats().answered, 1'050U);
+  for (const std::string& path : {stream->dump(), server_->dump("a test")[0]}) {
+    // A row of two inputs and two outputs is 64 bytes, one of what was handed out 56.
+    EXPECT_GT(std::filesystem::file_size(path), 1'050U * 64U) << path;
+  }
+}
+
 TEST_F(Shm, SpinningNeitherSideMakesASystemCallOrAllocates) {
   const auto stream = client(Wait::kSpin, {0.0F, 0.0F});
   const auto samples = smooth_path(100);

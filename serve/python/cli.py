@@ -19,6 +19,7 @@ EXAMPLE = """example:
   learn-serve models/ --listen unix:/tmp/learn.sock --listen grpc://127.0.0.1:8001
 
 The ready line goes to stdout, logs to stderr. SIGTERM or SIGINT: not ready, drain, end the streams, exit 0.
+SIGUSR1: write a recording of each stream (--record).
 """
 
 
@@ -34,14 +35,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         operated.prepare()
         server = _start(args, [(f.name, f.version, f.path) for f in folders])
         operated.begin(server)
-        stop = StopSignal()
+        stop = Signals()
     except (ValueError, RuntimeError, OSError) as error:
         operated.failed(error)
         return 1
     try:
         _say_ready(server, args.json)
         operated.ready()
-        stop.wait()
+        while stop.wait() == signal.SIGUSR1:
+            operated.dump()
     finally:
         operated.draining()
         server.stop(args.drain_s)
@@ -49,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-class StopSignal:
-    """SIGTERM and SIGINT, from now on, as something to wait for.
+class Signals:
+    """SIGTERM, SIGINT and SIGUSR1, from now on, as something to wait for.
 
     Any thread may get the signal, so the main thread waits for a byte in a pipe and not for a lock.
     """
@@ -58,13 +60,13 @@ class StopSignal:
     def __init__(self) -> None:
         self._read, write = os.pipe()
         os.set_blocking(write, False)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(write, warn_on_full_buffer=False)
 
-    def wait(self) -> None:
-        """Return when a signal has come, also one that came before this call."""
-        os.read(self._read, 1)
+    def wait(self) -> int:
+        """Return the number of the next signal, also of one that came before this call."""
+        return os.read(self._read, 1)[0]
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -124,6 +126,8 @@ def _start(args: argparse.Namespace, models: list[tuple[str, int, Path]]) -> Any
         max_streams=args.max_streams,
         version=__version__,
         rollout_threads=args.rollout_threads,
+        record="" if args.record is None else str(args.record),
+        record_s=args.record_s,
         **security.options(args),
     )
 

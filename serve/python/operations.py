@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from pathlib import Path
 from typing import Any
 
 from learn_rt import __version__
@@ -22,6 +23,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     options.add_argument("--lock-memory", action="store_true", help="never let the system page this process out")
     options.add_argument(
         "--realtime", type=_priority, metavar="PRIORITY", help="run the serving threads under SCHED_FIFO, 1 to 99"
+    )
+    options.add_argument(
+        "--record",
+        type=Path,
+        metavar="DIR",
+        help="keep the last seconds of each stream of samples; write them there on SIGUSR1 and after a fault",
+    )
+    options.add_argument(
+        "--record-s", type=_kept, default=60.0, metavar="S", help="seconds that are kept of each; default 60"
     )
 
 
@@ -65,6 +75,15 @@ class Operated:
         self._log.say("ready", f"ready on {', '.join(self._server.addresses)}", listen=self._server.addresses)
         notify("READY=1", f"STATUS=serving on {', '.join(self._server.addresses)}")
 
+    def dump(self) -> None:
+        """Write a recording of each stream, and say where, or why not."""
+        try:
+            files = self._server.dump()
+        except RuntimeError as error:
+            self._warn("not_recorded", str(error))
+            return
+        self._log.say("recorded", f"recorded {len(files)} streams: {', '.join(files) or 'none was open'}", files=files)
+
     def draining(self) -> None:
         """Say that no more streams are taken."""
         open_streams = self._server.open_streams
@@ -106,6 +125,16 @@ def _address(text: str) -> tuple[str, int]:
         return parse_address(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _kept(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 86400:
+        raise argparse.ArgumentTypeError(f"must be more than 0 and at most 86400 seconds, got {text!r}")
+    return seconds
 
 
 def _priority(text: str) -> int:

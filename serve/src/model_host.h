@@ -7,6 +7,7 @@
 
 #include "counters.h"
 #include "learn_rt/model.h"
+#include "learn_rt/record/recorded_session.h"
 
 namespace learn_rt::serve {
 
@@ -41,9 +42,19 @@ class HostedSession {
   ModelHost& host() noexcept { return *host_; }
   Session& session() noexcept { return *session_; }
 
+  // Records the session from here on, while there is memory for it. Before its first begin().
+  void record(const std::shared_ptr<record::Recorder>& recorder);
+  // For the recording: what the next samples came with.
+  void tag(std::uint64_t sequence, std::int64_t stamp_ns, std::int64_t arrival_ns) LEARN_RT_REALTIME {
+    if (recorded_ != nullptr) recorded_->tag(sequence, stamp_ns, arrival_ns);
+  }
+  // For the recording: the stream ends with an error.
+  void failed(const std::string& cause);
+
  private:
   std::shared_ptr<ModelHost> host_;
   std::unique_ptr<Session> session_;
+  record::RecordedSession* recorded_ = nullptr;  // what session_ is, where it is recorded
 };
 
 // The same of a rollout session.

@@ -67,6 +67,7 @@ grpc::Status open_session(const Repository& repository, const v1::Open& open, v1
   if (const grpc::Status checked = check_rest(spec, open.rest()); !checked.ok()) return checked;
   try {
     *session = std::make_unique<HostedSession>(host);
+    (*session)->record(repository.recorder());
   } catch (const std::exception& error) {
     return {grpc::StatusCode::INTERNAL, host->name() + ": no session: " + error.what()};
   }

@@ -13,6 +13,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+std::int64_t in_ns(Clock::duration time) { return std::chrono::nanoseconds(time).count(); }
+
 }  // namespace
 
 grpc::Status PredictStream::answer(const v1::PredictRequest& request, v1::PredictResponse* response) {
@@ -30,8 +32,10 @@ grpc::Status PredictStream::answer(const v1::PredictRequest& request, v1::Predic
   Counters& counters = hosted_->host().counters();
   if (const grpc::Status sized = check_size(request); !sized.ok()) {
     counters.failures.count(sized.error_code());
+    hosted_->failed(sized.error_message());
     return sized;
   }
+  hosted_->tag(request.sequence(), static_cast<std::int64_t>(request.stamp_ns()), in_ns(arrival.time_since_epoch()));
   const int answers = predict(request, response);
   const auto took = Clock::now() - arrival;
   if (answers > 0) counters.answered(static_cast<std::uint64_t>(answers), took);

@@ -7,8 +7,10 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "learn_rt/record/recorder.h"
 #include "model_host.h"
 
 namespace learn_rt::serve {
@@ -32,11 +34,16 @@ class Repository {
   // `version` is a number, "stable" or "" (both: the highest). NOT_FOUND says what is served.
   grpc::Status find(const std::string& name, const std::string& version, std::shared_ptr<ModelHost>* host) const;
 
+  // Where streams are recorded; null: nowhere. Set before the server starts.
+  void record_with(std::shared_ptr<record::Recorder> recorder) { recorder_ = std::move(recorder); }
+  const std::shared_ptr<record::Recorder>& recorder() const noexcept { return recorder_; }
+
   // All of them, by name and then version.
   std::vector<std::shared_ptr<ModelHost>> hosts() const;
 
  private:
   std::map<std::string, std::map<std::int64_t, std::shared_ptr<ModelHost>>> models_;
+  std::shared_ptr<record::Recorder> recorder_;
 };
 
 }  // namespace learn_rt::serve

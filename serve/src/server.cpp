@@ -64,6 +64,12 @@ Server::Server(std::shared_ptr<Repository> repository, const ServerOptions& opti
     }
   }
   if (addresses.empty()) throw std::invalid_argument("there is no address to listen on");
+  if (!options.record.empty()) {
+    record::RecorderOptions recorded;
+    recorded.folder = options.record;
+    recorded.seconds = options.record_s;
+    repository_->record_with(std::make_shared<record::Recorder>(recorded));
+  }
   tame_grpc_log();
   serve_grpc(addresses, Security(options.security, addresses));
   for (const ListenAddress& address : addresses) {
@@ -102,6 +108,11 @@ void Server::serve_grpc(const std::vector<ListenAddress>& addresses, const Secur
   }
   addresses_ = addresses;
   for (std::size_t i = 0; i < addresses.size(); ++i) bound_.push_back(addresses[i].bound(ports[i]));
+}
+
+std::vector<std::string> Server::dump(const std::string& reason) {
+  if (recorder() == nullptr) throw std::runtime_error("nothing is recorded: start the server with --record DIR");
+  return repository_->recorder()->dump(reason);
 }
 
 void Server::stop(std::chrono::milliseconds drain) {

@@ -25,6 +25,8 @@ struct ServerOptions {
   std::size_t rollout_threads = 1;  // that share the candidates of each rollout
   std::string version;              // of this software, told by ServerMetadata
   SecurityOptions security;
+  std::string record;      // a folder: streams of samples are recorded (docs/recording.md); empty: they are not
+  double record_s = 60.0;  // that are kept of each
 };
 
 // The server: every service on every gRPC address, and streams of samples in shared memory. It is ready when the
@@ -41,6 +43,11 @@ class Server {
   // Where it listens, with the ports that were taken.
   const std::vector<std::string>& addresses() const noexcept { return bound_; }
   const Repository& repository() const noexcept { return *repository_; }
+  // Writes a recording of each stream; returns the files. Throws std::runtime_error: none is recorded, or which file
+  // cannot be written, and why.
+  std::vector<std::string> dump(const std::string& reason);
+  // Null: nothing is recorded.
+  const record::Recorder* recorder() const noexcept { return repository_->recorder().get(); }
   std::size_t open_streams() const { return gate_.inside(); }
   Gate& gate() noexcept { return gate_; }
   const Gate& gate() const noexcept { return gate_; }

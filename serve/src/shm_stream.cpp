@@ -71,18 +71,24 @@ void ShmStream::run() {
   while (!ending_.load(std::memory_order_acquire)) {
     if (!wait_for_sample()) continue;
     arrival_ns_ = now_ns();
-    if (samples_.waiting() > samples_.capacity()) return end(invalid("the ring of samples was broken"));
+    if (samples_.waiting() > samples_.capacity()) return fail("the ring of samples was broken");
     // A client keeps room for the answers to what it sends.
-    if (answers_.room() == 0) return end(invalid("no room for an answer: the client sends more than it takes"));
+    if (answers_.room() == 0) return fail("no room for an answer: the client sends more than it takes");
     answer();
     settle();
     if (wait_ == shm::kDoze && samples_.waiting() == 0) until_due(arrival_ns_ + period_ns_);
   }
 }
 
+void ShmStream::fail(const std::string& cause) {
+  hosted_->failed(cause);
+  end(invalid(cause));
+}
+
 void ShmStream::answer() {
   shm::SampleHead asked{};
   samples_.take(asked, sample_.data());
+  hosted_->tag(asked.sequence, asked.stamp_ns, arrival_ns_);
   const std::uint32_t flags = hosted_->session().step(sample_.data(), answer_.data());
   const std::int64_t took_ns = now_ns() - arrival_ns_;
   const auto compute_ns = std::min<std::int64_t>(took_ns, std::numeric_limits<std::uint32_t>::max());

@@ -35,6 +35,7 @@ class ShmStream final : public OpenStream {
 
  private:
   void run();
+  void fail(const std::string& cause);
   bool wait_for_sample();
   void answer();
   void settle();

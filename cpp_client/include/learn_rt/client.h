@@ -32,6 +32,10 @@ struct ClientOptions {
   std::chrono::milliseconds connect_timeout{5000};  // to connect, and for any answer before the stream counts as lost
   Wait wait = Wait::kDoze;
   int io_cpu = -1;  // pins the I/O thread
+  // A folder: the last `record_s` of the stream are kept in memory, and written there as a file on request and after a
+  // fault (docs/recording.md). Empty: nothing is recorded.
+  std::string record;
+  double record_s = 60.0;
   ClientSecurity security;
 };
 
@@ -83,6 +87,10 @@ class Client {
   // Asks for the answers to the last `preview` ticks: pushes the last sample as often again. They come through try_pop.
   // False when there is no room, or no sample yet.
   virtual bool flush() LEARN_RT_REALTIME = 0;
+
+  // Writes what is kept of the stream to a file; returns its path. Any thread but the control thread: it blocks. Throws
+  // std::runtime_error: nothing is recorded, or the file cannot be written, and why.
+  virtual std::string dump(const std::string& reason = "request") = 0;
 
   virtual const std::string& spec_json() const noexcept = 0;
   virtual ClientStats stats() const noexcept = 0;

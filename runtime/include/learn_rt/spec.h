@@ -73,4 +73,8 @@ struct Spec {
   static Spec parse(std::string json);
 };
 
+// The samples of history that make the answers of a new stream those of the old one: the window, and the ticks that the
+// envelope may take to come from the nominal value to any other.
+std::size_t replay_length(const Spec& spec);
+
 }  // namespace learn_rt
