@@ -62,3 +62,14 @@ def observe(spec: Spec, recording: Mapping[str, NDArray[np.floating]]) -> NDArra
     ticks = np.arange(n_ticks or 0)
     columns = [wires[p.signal][np.maximum(ticks - p.lag, 0)] for p in pieces(spec.inputs)]
     return np.concatenate(columns, 1).astype(np.float32)
+
+
+def newest_columns(spec: Spec) -> Iterator[tuple[Signal, NDArray[np.intp]]]:
+    """Yield each input with the columns of a sample that hold its newest tick, in the spec's order."""
+    begin, places = 0, {}
+    for piece in pieces(spec.inputs):
+        if piece.lag == 0:
+            places[piece.signal] = np.arange(begin, begin + piece.size)
+        begin += piece.size
+    for i, signal in enumerate(spec.inputs):
+        yield signal, places[i]
