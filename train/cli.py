@@ -10,6 +10,8 @@ from importlib import import_module
 
 from learn_rt.train.core.register import systems
 
+RECORDED = "from-recording"
+
 
 def data(argv: list[str] | None = None) -> None:
     """Run `learn-data SYSTEM ...`. Raises: SystemExit: 0 done, 1 failed, 2 usage."""
@@ -17,12 +19,14 @@ def data(argv: list[str] | None = None) -> None:
     names = ", ".join(systems())
     usage = (
         f"usage: learn-data SYSTEM ... (one of {names}; learn-data SYSTEM --help says more)\n"
+        f"       learn-data {RECORDED} FILE... --out DIR (what learn-serve or a client recorded, for system=table)\n"
         "example: learn-data printer examples/boat.gcode examples/star.gcode --out data/printer"
     )
-    if argv[:1] and argv[0] in systems():
+    if argv[:1] and argv[0] in (*systems(), RECORDED):
+        name = "table.from_recording" if argv[0] == RECORDED else f"{argv[0]}.data_cli"
         with _interruptible("learn-data"):
             try:
-                module = import_module(f"learn_rt.train.{argv[0]}.data_cli")
+                module = import_module(f"learn_rt.train.{name}")
             except ModuleNotFoundError as error:
                 print(f"learn-data: {argv[0]} needs {error.name}, which is not installed", file=sys.stderr)
                 raise SystemExit(1) from None
