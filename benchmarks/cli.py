@@ -13,6 +13,7 @@ VERBS = {
     ),
     "latency": ("learn_rt.benchmarks.latency.cli", "what one prediction costs, in process and over each transport"),
     "calls": ("learn_rt.benchmarks.calls", "what a call from Python costs above the same from C++"),
+    "serve": ("learn_rt.benchmarks.serving.cli", "what serving costs beside a bare echo, under load and under faults"),
     "engine": ("learn_rt.benchmarks.engine.cli", "the native engine beside ONNX Runtime and the machine's limits"),
     "rollouts": ("learn_rt.benchmarks.rollouts", "what a rollout costs on each backend"),
     "cost": (

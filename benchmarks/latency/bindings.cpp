@@ -17,6 +17,9 @@
 #include "ort_rollout_arm.h"
 #include "rollout_arm.h"
 #include "session_arm.h"
+#ifdef LEARN_RT_GRPC
+#include "serving/bindings.h"
+#endif
 
 namespace py = pybind11;
 using namespace learn_rt::bench;
@@ -49,10 +52,12 @@ py::dict to_python(const Block& block) {
   py::dict result;
   result["latency"] = to_python(block.latency);
   result["stages"] = stages;
+  result["call"] = to_python(block.call);
   result["settle"] = to_python(block.settle);
   result["missed"] = block.missed;
   result["compared"] = block.compared;
   result["limited"] = block.limited;
+  result["wrong"] = block.wrong;
   result["worst"] = block.worst;
   return result;
 }
@@ -60,12 +65,13 @@ py::dict to_python(const Block& block) {
 // An arm with its stream, as one Python object.
 class Turn {
  public:
-  Turn(std::shared_ptr<Arm> arm, const FloatArray& samples, const std::optional<FloatArray>& answers)
+  Turn(std::shared_ptr<Arm> arm, const FloatArray& samples, const std::optional<FloatArray>& answers, double tolerance)
       : arm_(std::move(arm)) {
     if (samples.ndim() != 2 || samples.shape(0) < 1 ||
         samples.shape(1) != static_cast<py::ssize_t>(arm_->n_features())) {
       throw py::value_error("samples must have shape (period, " + std::to_string(arm_->n_features()) + ")");
     }
+    stream_.tolerance = tolerance;
     stream_.period = static_cast<std::size_t>(samples.shape(0));
     stream_.samples.assign(samples.data(), samples.data() + samples.size());
     if (answers) {
@@ -151,8 +157,8 @@ PYBIND11_MODULE(_latency, m) {
            py::arg("n_outputs"), py::arg("states"));
 
   py::class_<Turn>(m, "Turn", "An arm with the stream that it is fed from; the stream goes on from block to block.")
-      .def(py::init<std::shared_ptr<Arm>, const FloatArray&, const std::optional<FloatArray>&>(), py::arg("arm"),
-           py::arg("samples"), py::arg("answers") = py::none())
+      .def(py::init<std::shared_ptr<Arm>, const FloatArray&, const std::optional<FloatArray>&, double>(),
+           py::arg("arm"), py::arg("samples"), py::arg("answers") = py::none(), py::arg("tolerance") = 0.0)
       .def("run", &Turn::run, py::arg("duration_ns"), py::arg("period_ns"), py::arg("paced"), py::arg("cold"),
            py::arg("warm_up"), "Measure one block.");
 
@@ -167,6 +173,10 @@ PYBIND11_MODULE(_latency, m) {
         result["missed"] = hiccup.missed();
         return result;
       });
+
+#ifdef LEARN_RT_GRPC
+  bind_serving(m);
+#endif
 
   m.def("bucket_of", &Histogram::Buckets::bucket_of, py::arg("ns"), "Return the bucket in which a duration counts.");
   m.def("evicted_bytes", &Evictor::size, "Return how many bytes are read before a cold tick.");

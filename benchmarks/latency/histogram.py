@@ -78,6 +78,10 @@ class Blocks:
         p50, p99, p999 = (round(float(self.percentile_us(q)[0]), 3) for q in PERCENTILES.values())
         return Figures(p50, p99, p999, int(self.maxima.max()) / 1e3, self.n, self.missed)
 
+    def less(self, ns: int) -> Blocks:
+        """Return the same durations, each less `ns`; what was shorter becomes 0."""
+        return Blocks(np.maximum(self.edges - ns, 0), self.counts, np.maximum(self.maxima - ns, 0), self.missed)
+
     def quantiles_us(self, n: int) -> NDArray[np.float64]:
         """Return `n` durations [us] that stand evenly for all of them, the largest among them."""
         merged = np.cumsum(self.counts.sum(axis=0))

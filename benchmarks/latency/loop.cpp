@@ -32,6 +32,7 @@ Block Loop::run(const Plan& plan) {
       const std::int64_t scheduled = plan.paced ? due : start;
       const Stages stages = arm_.stages(end - start);
       block.latency.record(end - scheduled);
+      block.call.record(end - start);
       block.late.record(start - scheduled);
       block.queue.record(stages.queue);
       block.wire.record(stages.wire);
@@ -58,11 +59,14 @@ void Loop::compare(const float* right, std::uint32_t flags, Block& block) const 
     return;
   }
   ++block.compared;
+  double worst = 0.0;
   for (std::size_t i = 0; i < values_.size(); ++i) {
     const double difference = std::fabs(static_cast<double>(values_[i]) - static_cast<double>(right[i]));
     // Written so that a NaN counts as wrong.
-    if (!(difference <= block.worst)) block.worst = std::isnan(difference) ? INFINITY : difference;
+    if (!(difference <= worst)) worst = std::isnan(difference) ? INFINITY : difference;
   }
+  if (worst > stream_.tolerance) ++block.wrong;
+  block.worst = std::max(block.worst, worst);
 }
 
 }  // namespace learn_rt::bench

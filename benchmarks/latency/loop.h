@@ -15,6 +15,7 @@ struct Stream {
   std::vector<float> samples;  // [period, n_features], repeated for ever
   std::vector<float> answers;  // [lead + period, n_outputs], to the sample of each tick; empty: nothing to compare
   std::size_t period = 0;
+  double tolerance = 0;  // what an answer may differ by
   std::size_t lead = 0;  // answers that come once, before those that repeat; whole periods
 };
 
@@ -29,9 +30,11 @@ struct Plan {
 // What one block recorded. Latency is the sum of late, queue, wire, compute and wake_up, but for clock reads.
 struct Block {
   Histogram latency, late, queue, wire, compute, wake_up, settle;
+  Histogram call;              // the latency without what was late before the call
   std::uint64_t missed = 0;    // answers later than the period
   std::uint64_t compared = 0;  // answers that had to equal the stream's
   std::uint64_t limited = 0;   // answers that the envelope changed, so that they cannot be compared
+  std::uint64_t wrong = 0;     // of those compared, further from the stream's than its tolerance
   double worst = 0.0;          // largest difference among those compared
 };
 

@@ -39,7 +39,7 @@ class Turn(Protocol):
 
 @dataclass(frozen=True)
 class Measured:
-    """What one arm showed in its blocks; `worst` is its largest error among `compared` answers."""
+    """What one arm showed in its blocks; `worst` is its largest error among `compared` answers, `wrong` count."""
 
     latency: Blocks
     stages: dict[str, Blocks]
@@ -47,6 +47,8 @@ class Measured:
     compared: int
     limited: int
     worst: float
+    wrong: int = 0
+    call: Blocks | None = None  # the latency without what was late before the call
 
     @classmethod
     def read(cls, blocks: Sequence[dict[str, Any]]) -> Measured:
@@ -58,26 +60,34 @@ class Measured:
             compared=sum(b["compared"] for b in blocks),
             limited=sum(b["limited"] for b in blocks),
             worst=max(b["worst"] for b in blocks),
+            wrong=sum(b.get("wrong", 0) for b in blocks),
+            call=Blocks.read([b["call"] for b in blocks]) if "call" in blocks[0] else None,
         )
 
 
 def in_turn(
-    arms: Sequence[Turn], mode: Mode, seconds: float, period_s: float, cpus: frozenset[int] | None = None
+    arms: Sequence[Turn],
+    mode: Mode,
+    seconds: float,
+    period_s: float,
+    cpus: frozenset[int] | None = None,
+    pairs: int = PAIRS,
 ) -> tuple[list[Measured], Blocks]:
     """Measure all arms, block by block in turn (ABAB...), for `seconds` together.
 
     Args: period_s: of the control loop; the schedule when paced, and what an answer must not exceed.
         cpus: where the control loop is kept; the sleeper may wake anywhere, so that the loop's own load is not its.
+        pairs: blocks of each arm.
     Returns: each arm's blocks, and how late a sleeper on the same schedule woke in the meantime.
     """
     from learn_rt._latency import Hiccup
 
     period_ns = round(period_s * 1e9)
-    duration_ns = round(seconds * 1e9 / (PAIRS * len(arms)))
+    duration_ns = round(seconds * 1e9 / (pairs * len(arms)))
     hiccup = Hiccup(period_ns)
     try:
         with on(cpus):
-            blocks = [[_block(arm, mode, duration_ns, period_ns) for arm in arms] for _ in range(PAIRS)]
+            blocks = [[_block(arm, mode, duration_ns, period_ns) for arm in arms] for _ in range(pairs)]
     finally:
         lateness = hiccup.stop()
     measured = [Measured.read(of_arm) for of_arm in zip(*blocks, strict=True)]

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 START_S = 60.0  # loading replays golden samples; a loaded machine takes its time
@@ -24,6 +25,21 @@ def serving(repository: Path, socket: Path, cpus: frozenset[int] | None) -> Iter
 
     Raises: RuntimeError: the server did not come up (with what it said).
     """
+    with server_process(repository, socket, cpus) as served:
+        yield served.addresses
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that runs: its process's id, and its addresses by transport."""
+
+    pid: int
+    addresses: dict[str, str]
+
+
+@contextmanager
+def server_process(repository: Path, socket: Path, cpus: frozenset[int] | None) -> Iterator[Served]:
+    """As `serving`, with the server's process."""
     command = [sys.executable, "-m", "learn_rt.serve.cli", str(repository), "--json", "--drain-s", "0"]
     for address in (f"unix:{socket}", "grpc://127.0.0.1:0", f"shm:bench-{secrets.token_hex(8)}"):
         command += ["--listen", address]
@@ -37,7 +53,7 @@ def serving(repository: Path, socket: Path, cpus: frozenset[int] | None) -> Iter
             if ready is None:
                 log.seek(0)
                 raise RuntimeError(f"learn-serve did not come up: {log.read().strip() or 'it said nothing'}")
-            yield {address.partition(":")[0]: address for address in json.loads(ready)["listen"]}
+            yield Served(process.pid, {a.partition(":")[0]: a for a in json.loads(ready)["listen"]})
         finally:
             _stop(process)
 

@@ -1,0 +1,83 @@
+"""Where serving is measured: the printer's net, a server of it and an echo, both on the same CPUs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from learn_rt.benchmarks.latency import pinning
+from learn_rt.benchmarks.latency.own_models import write_own_model
+from learn_rt.benchmarks.latency.serving import Served, server_process
+from learn_rt.benchmarks.latency.streams import Stream, make_stream
+from learn_rt.spec import Spec
+
+if TYPE_CHECKING:
+    from learn_rt._latency import Arm, ClientArm, Turn
+
+MODEL = "printer"
+SAMPLE_S = 1e-3  # every paced case asks a thousand times a second
+
+
+class Place:
+    """The model, its stream with the right answers, and where the two ends run. A context: what it started ends."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self.pinning = pinning.apart()
+
+    def __enter__(self) -> Place:
+        self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="learn-bench-")))
+        folder = write_own_model(MODEL, self.folder / "models")
+        self.version_folder = folder.version_folder
+        self.spec: Spec = folder.spec()
+        self.stream: Stream = make_stream(folder.version_folder, self.spec)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stack.close()
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Values of a sample, and of an answer."""
+        return self.spec.n_features, self.spec.n_outputs
+
+    def turn(self, arm: Arm) -> Turn:
+        """Return an arm that is fed the stream, its answers checked."""
+        from learn_rt._latency import Turn
+
+        return Turn(arm, self.stream.samples, self.stream.answers, self.stream.tolerance)
+
+    def client(self, address: str, spin: bool = False) -> ClientArm:
+        """Return a stream of the C++ client."""
+        from learn_rt._latency import ClientArm
+
+        return ClientArm(address, MODEL, spin, *self.sizes)
+
+    @contextmanager
+    def server(self) -> Iterator[Served]:
+        """Serve the model on every transport."""
+        with server_process(self.folder / "models", self.folder / "s.sock", self.pinning.server) as served:
+            yield served
+
+    @contextmanager
+    def echo(self, transport: str, settle_s: float = 0.0) -> Iterator[str]:
+        """Run an echo of the model's sizes in a process of its own; yield its gRPC target."""
+        address = f"unix:{self.folder}/echo.sock" if transport == "unix" else "127.0.0.1:0"
+        cpus = ",".join(map(str, sorted(self.pinning.server or ())))
+        arguments = [address, str(self.spec.n_outputs), str(round(1e9 * settle_s)), cpus]
+        command = [sys.executable, "-m", "learn_rt.benchmarks.serving.echo", *arguments]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line:
+                raise RuntimeError(f"the echo did not come up on {address}")
+            yield json.loads(line)["target"]
+        finally:
+            process.communicate()  # it ends when its input does
