@@ -1,7 +1,9 @@
 #include "learn_rt/record/recorder.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,6 +26,7 @@ namespace fs = std::filesystem;
 constexpr auto kLook = std::chrono::milliseconds(50);  // how soon a fault is seen
 constexpr std::int64_t kAfterNs = 1'000'000'000;       // what a file shows after its fault
 constexpr std::int64_t kPauseNs = 10'000'000'000;      // between two files of one stream
+constexpr int kNice = 10;
 constexpr double kMaxSeconds = 86'400.0;
 constexpr std::size_t kSlack = 256;  // rows that may be written while others are copied
 constexpr std::size_t kFewRows = 1024;
@@ -34,6 +37,14 @@ constexpr std::array<std::pair<std::uint32_t, const char*>, 4> kReasons{{
     {kRefusedSample, "sample refused"},
     {kLatched, "fault latched"},
 }};
+
+// Behind whoever else wants this core: a thread begins with the priority of the one that made it, and may have been
+// given another one since.
+void step_back() {
+  sched_param none{};
+  ::pthread_setschedparam(::pthread_self(), SCHED_BATCH, &none);
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
+}
 
 std::string words_for(std::uint32_t faults) {
   std::string words = "fault: ";
@@ -161,6 +172,7 @@ void Recorder::run() {
       std::unique_lock lock(mutex_);
       if (ring_.wait_for(lock, kLook, [this] { return stop_; })) return;
     }
+    step_back();
     write_due(false);
   }
 }
