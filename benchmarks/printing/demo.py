@@ -23,6 +23,8 @@ from learn_rt.benchmarks.latency import pinning
 from learn_rt.benchmarks.latency.serving import serving
 from learn_rt.benchmarks.printing.contest import Contender, contest
 from learn_rt.benchmarks.printing.entrants import enter
+from learn_rt.benchmarks.printing.hard_minute import SECONDS, hard_minute
+from learn_rt.benchmarks.printing.hard_picture import draw as draw_minute
 from learn_rt.benchmarks.printing.loop import Served
 from learn_rt.benchmarks.printing.pace import pace
 from learn_rt.benchmarks.printing.parts import choose_layers, read_part
@@ -40,7 +42,7 @@ EXAMPLE = """examples:
 """
 T = TypeVar("T")
 RECIPES = {plant: Recipe(plant=plant) for plant in PLANTS}
-N_STAGES = 9
+N_STAGES = 10
 PACED_S = 9.0  # of all transports together
 
 
@@ -80,6 +82,13 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="KEY=VALUE",
         help="a key of learn-train's configuration; may repeat",
     )
+    parser.add_argument(
+        "--hard-s",
+        type=float,
+        default=SECONDS,
+        metavar="S",
+        help="print so long in real time, the server killed halfway (default: %(default)g; 0: not at all)",
+    )
     parser.add_argument("--fresh", action="store_true", help="train anew, even if nothing changed")
     args = parser.parse_args(argv)
     args.gcode = args.gcode or args.parts / "bearing.gcode"
@@ -93,7 +102,7 @@ def _run(args: argparse.Namespace, console: Console) -> None:
     printed_s = sum(part.seconds(layer) for layer in layers)
     printed = f"{part.name}, {len(layers)} of {len(part.layers)} layers, {printed_s:.0f} s of printing"
     console.print(f"[bold]learn-rt[/bold]: {printed}; no model is trained on it\n", soft_wrap=True)
-    stages = Stages(console, N_STAGES, args.out / "memory.json", args.out / "logs")
+    stages = Stages(console, N_STAGES if args.hard_s > 0 else N_STAGES - 1, args.out / "memory.json", args.out / "logs")
     unseen = unseen_of(sorted(args.parts.glob("*.gcode")), args.gcode)
     shop = Workshop(args.out, stages, args.parts, unseen, settings=args.set, fresh=args.fresh)
 
@@ -116,6 +125,19 @@ def _run(args: argparse.Namespace, console: Console) -> None:
             latency, hiccup = pace(made.folders["nonlinear"], RECIPES["nonlinear"].name, addresses, samples, PACED_S)
             notes.append(f"p50 {latency.grpc.p50:.0f} µs over gRPC")
 
+    minute = None
+    if args.hard_s > 0:
+        with stages.stage("survive", "a print in real time, its server killed halfway") as notes:
+            contender = entered["nonlinear"]
+            stretch = part.first_seconds(args.hard_s)
+            minute = hard_minute(shop.models, RECIPES["nonlinear"].name, stretch, contender.printer, args.out)
+            notes += [
+                f"away for {minute.away_s:.1f} s",
+                f"{minute.outside} values outside the envelope",
+                f"{minute.answers:,} answers replayed, {minute.different} of other bits",
+            ]
+            draw_minute(minute, f"{part.name}, {stretch.name}", args.out / "hard-minute.png")
+
     report = Report(
         source=str(args.gcode),
         train=made.train["nonlinear"],
@@ -135,6 +157,7 @@ def _run(args: argparse.Namespace, console: Console) -> None:
             "flags": {plant: dict(of.flags) for plant, of in served.items()},
             "pinning": str(pins),
             "stages_s": stages.seconds,
+            "hard_minute": minute.told() if minute is not None else None,
         },
     )
     report.write(args.out / "report.json")
@@ -146,6 +169,8 @@ def _run(args: argparse.Namespace, console: Console) -> None:
         by_method = {name: f.contour_rms_um for name, f in outcome.figures[plant].items()}
         draw(outcome.shown[plant], by_method, f"{part.name}, {shown}, on {PLANTS_TOLD[plant].lower()}", path)
         console.print(f"picture  {path}")
+    if minute is not None:
+        console.print(f"picture  {args.out / 'hard-minute.png'}")
     console.print(
         f"models   {shop.models}\nreport   {args.out / 'report.json'}\n{time.perf_counter() - start:.0f} s in all"
     )

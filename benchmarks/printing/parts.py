@@ -36,14 +36,23 @@ class Part:
         table = self.trajectory.table
         return float(table["duration_s"][table["layer"] == layer].sum())
 
-    def stretch(self, layer: int) -> Stretch:
-        """Return a layer's path, standing before its start and after its end."""
-        path = Trajectory(self.trajectory.table[self.trajectory.table["layer"] == layer])
+    def stretch(self, layer: int, last: int | None = None) -> Stretch:
+        """Return a layer's path, or that of all layers up to `last`, standing before its start and after its end."""
+        layers = self.trajectory.table["layer"]
+        path = Trajectory(self.trajectory.table[(layers >= layer) & (layers <= (layer if last is None else last))])
         first = math.floor((path.start_s - REST_S) * RATE_HZ)
         k = math.ceil((path.end_s + REST_S) * RATE_HZ) + 1 - first
         ticks = path.sample(RATE_HZ, first, k)
         fine = path.sample(RATE_HZ * EVERY, first * EVERY, (k - 1) * EVERY + 1)
-        return Stretch(f"layer {layer}", fine.xy, ticks)
+        name = f"layer {layer}" if last in (None, layer) else f"layers {layer} to {last}"
+        return Stretch(name, fine.xy, ticks)
+
+    def first_seconds(self, seconds: float) -> Stretch:
+        """Return the path of the first layers that fit into so many seconds; of the first, so much, if it does not."""
+        total = np.cumsum([self.seconds(layer) for layer in self.layers]) + 2 * REST_S
+        whole = self.stretch(self.layers[0], self.layers[max(0, int(np.searchsorted(total, seconds, "right")) - 1)])
+        k = min(len(whole.ticks.x), math.floor(seconds * RATE_HZ) + 1)
+        return Stretch(whole.name, whole.fine[: (k - 1) * EVERY + 1], whole.ticks.cut(slice(k)))
 
 
 def read_part(path: Path, machine: Machine, *, file_limits: bool = True, skip_bad: bool = False) -> Part:

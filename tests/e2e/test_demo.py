@@ -28,7 +28,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / "examples" / f"{name}.gcode", parts)
     small = ["loop.epochs=1", "stretches.train=32", "targets.rounds=2"]
     command = [sys.executable, "-m", "learn_rt.benchmarks.printing.demo", "--parts", str(parts), "--out", str(out)]
-    command += ["--layers", "1", *(text for setting in small for text in ("--set", setting))]
+    command += ["--layers", "1", "--hard-s", "6", *(text for setting in small for text in ("--set", setting))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=800)
     assert done.returncode == 0, done.stderr
     assert "learn-rt leaves" in done.stdout + done.stderr
@@ -63,7 +63,16 @@ def test_the_served_model_makes_the_print_better(report: dict[str, Any]) -> None
     assert left["linear"]["ours"] < min(left["linear"][m] for m in ("zv", "mzv", "ei"))
 
 
+def test_a_killed_server_leaves_the_print_inside_the_envelope_and_the_same_bits(report: dict[str, Any]) -> None:
+    minute = report["details"]["hard_minute"]
+    assert minute["outside_envelope"] == 0
+    assert minute["replayed_different"] == 0
+    assert minute["replayed"] > 1000
+    assert minute["policy_ticks"] > 0
+    assert minute["away_s"] > 0
+
+
 def test_models_and_pictures_are_left(demo: Path) -> None:
     assert (demo / "models" / "printer" / "1" / "model.onnx").is_file()
-    for plant in ("linear", "nonlinear"):
-        assert (demo / f"print-{plant}.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("print-linear", "print-nonlinear", "hard-minute"):
+        assert (demo / f"{name}.png").read_bytes().startswith(b"\x89PNG")
