@@ -22,10 +22,6 @@ class ClientArm final : public Arm {
   ClientArm(const std::string& address, const std::string& model, bool spin, std::size_t n_features,
             std::size_t n_outputs)
       : address_(address), n_features_(n_features), n_outputs_(n_outputs) {
-    if (n_outputs > Prediction::kMaxOutputs) {
-      throw std::invalid_argument("the client takes at most " + std::to_string(Prediction::kMaxOutputs) +
-                                  " outputs, the model has " + std::to_string(n_outputs));
-    }
     ClientOptions options;
     options.wait = spin ? Wait::kSpin : Wait::kDoze;
     client_ = Client::connect(address, model, options);

@@ -1,8 +1,9 @@
 """Predictions from a served model inside a control loop, in time or by policy."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,8 +13,26 @@ from learn_rt.spec import Spec
 
 __all__ = ["Client", "Flag", "Prediction", "Rollout", "RolloutClient", "RolloutStats", "Stats", "connect"]
 
+class InputPolicy(TypedDict, total=False):
+    """What becomes of a value of one input that is not fit; "pass" where nothing is said.
+
+    "hold": the last fit value stands in; "clamp": the nearest value of range_valid; "miss": as "hold", so that the
+    window stays whole, but this tick is answered as a missed one.
+    """
+
+    not_finite: Literal["pass", "hold", "miss"]
+    out_of_range: Literal["pass", "hold", "clamp", "miss"]
+    stale: Literal["pass", "miss"]
+    stale_s: float  # a signal of which no value changed, to the bit, for longer is stale
+    hold_s: float  # how long values may stand in without a break; from then on as "miss"
+
+class EnvelopeBounds(TypedDict):
+    value: float
+    rate: float
+    second: float
+
 class Prediction:
-    """One answer: the model's, or the policy's when `late` or `disconnected`."""
+    """One answer: the model's, or the policy's when `by_policy`."""
 
     @property
     def values(self) -> NDArray[np.float32]:
@@ -48,6 +67,18 @@ class Prediction:
     def late(self) -> bool: ...
     @property
     def disconnected(self) -> bool: ...
+    @property
+    def fault(self) -> bool:
+        """The fault is latched: the policy's answer, until `clear_fault`."""
+    @property
+    def unfit(self) -> bool:
+        """A value of the sample was not fit (`inputs`): the policy's answer."""
+    @property
+    def replaced(self) -> bool:
+        """A value of the sample was not fit (`inputs`): another stood in for it."""
+    @property
+    def by_policy(self) -> bool:
+        """Late, disconnected, fault or unfit."""
 
 class Stats:
     """Counts since the client was connected."""
@@ -70,6 +101,21 @@ class Stats:
     @property
     def reconnects(self) -> int:
         """Streams opened after the first."""
+    @property
+    def duplicated(self) -> int:
+        """Answers that had come before; dropped."""
+    @property
+    def disordered(self) -> int:
+        """Answers before whose turn others were lost or overtaken; the stream is replaced, all are fetched again."""
+    @property
+    def garbled(self) -> int:
+        """Replies that break the protocol otherwise; the stream is replaced."""
+    @property
+    def replaced(self) -> int:
+        """Samples with a value for which another stood in."""
+    @property
+    def faults(self) -> int:
+        """Times that the fault latched."""
 
 class Client:
     """A control loop's end of a stream. It belongs to one thread at a time: a second caller gets a RuntimeError."""
@@ -83,6 +129,8 @@ class Client:
         deadline_us: float | None = None,
     ) -> Prediction:
         """Return the answer to a sample within the deadline: the model's, or the policy's, inside the envelope.
+
+        With `lead_s`, the sample is the plan for `lead_ticks` ticks from now, and the answer is that for now.
 
         Args:
             sample: (n_features,) float32.
@@ -99,6 +147,21 @@ class Client:
 
         Call it once a tick: each value that it hands out is one tick of the envelope.
         """
+    def due(self, sequence: int, nominal: ArrayLike | None = None) -> Prediction:
+        """Return the answer to the pushed sample of this number if it is there, and else the policy's; never wait.
+
+        Answers to earlier samples are dropped as late. Call it once a tick, in rising order.
+        """
+    def clear_fault(self) -> None:
+        """End the fault that `fault_after` misses in a row have latched."""
+    @property
+    def fault(self) -> bool: ...
+    @property
+    def lead_ticks(self) -> int:
+        """`lead_s` in ticks of `spec.dt_s`."""
+    @property
+    def endpoint(self) -> str:
+        """The address of the stream that is up, or was the last one to be tried."""
     def flush(self) -> bool:
         """Push the last sample `preview` times more, for the answers to the last ticks; False when there is no room."""
     def run(
@@ -219,9 +282,16 @@ def connect(
     model: str,
     version: str = "stable",
     *,
-    on_miss: Literal["hold", "zero", "nominal"] = "hold",
+    on_miss: Literal["hold", "zero", "nominal", "fallback"] = "hold",
     rest: ArrayLike | None = None,
     wait: Literal["sleep", "doze", "spin"] = "doze",
+    failover: Sequence[str] = (),
+    fallback_model: str = "",
+    fault_after: int = 0,
+    inputs: dict[str, InputPolicy] = ...,
+    envelope: dict[str, EnvelopeBounds] = ...,
+    lead_s: float = 0.0,
+    jitter_seed: int = 0,
     capacity: int = 1024,
     contract_hash: str = "",
     connect_timeout_s: float = 5.0,
@@ -246,6 +316,13 @@ def connect(
         rest: (n_features,) a sample taken to have stood for ever before the first one; without it the window warms up.
         wait: how predict(), the I/O thread and, over shared memory, the server wait. "spin" polls: a core a side for
             less latency. "doze" sleeps, but over shared memory polls around the next sample. "sleep" sleeps.
+        failover: further addresses, tried in order when the one before is not to be had.
+        fallback_model: of on_miss="fallback": <model>/<version>, a folder of a small model that runs in this process.
+        fault_after: misses in a row, after which the fault latches until clear_fault(); 0: never.
+        inputs: what becomes of values that are not fit, by signal; "" stands for all signals that are not named.
+        envelope: bounds by output that are narrower than the spec's, in its units.
+        lead_s: how far ahead of its tick a sample is pushed.
+        jitter_seed: of the pauses between attempts to reconnect; 0: another one each time.
         capacity: samples, and answers, that can wait.
         contract_hash: refuse a model of another contract.
         connect_timeout_s: for the connection, and for any answer before the stream counts as lost.

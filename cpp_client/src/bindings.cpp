@@ -1,14 +1,17 @@
 // learn_rt._client: what `connect` gives Python is a Client or, of a model of kind rollout, a RolloutClient.
 
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <chrono>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "address.h"
 #include "arrays.h"
 #include "learn_rt/client.h"
+#include "option_bindings.h"
 #include "python_handle.h"
 #include "rollout_bindings.h"
 #include "sample_bindings.h"
@@ -18,36 +21,48 @@ using namespace pybind11::literals;
 namespace learn_rt::client {
 namespace {
 
-OnMiss as_policy(const std::string& name) {
-  if (name == "hold") return OnMiss::kHold;
-  if (name == "zero") return OnMiss::kZero;
-  if (name == "nominal") return OnMiss::kNominal;
-  throw py::value_error("on_miss must be 'hold', 'zero' or 'nominal', got '" + name + "'");
-}
-
-Wait as_wait(const std::string& name) {
-  if (name == "sleep") return Wait::kSleep;
-  if (name == "doze") return Wait::kDoze;
-  if (name == "spin") return Wait::kSpin;
-  throw py::value_error("wait must be 'sleep', 'doze' or 'spin', got '" + name + "'");
+// The first option that was given and is not for a model of kind rollout, or null.
+const char* not_for_rollouts(const ClientOptions& options) {
+  const ClientOptions none;
+  if (options.on_miss != none.on_miss) return "on_miss";
+  if (options.wait != none.wait) return "wait";
+  if (options.capacity != none.capacity) return "capacity";
+  if (options.io_cpu != none.io_cpu) return "io_cpu";
+  if (!options.failover.empty()) return "failover";
+  if (!options.fallback_model.empty()) return "fallback_model";
+  if (options.fault_after != 0) return "fault_after";
+  if (!options.inputs.empty()) return "inputs";
+  if (!options.envelope.empty()) return "envelope";
+  if (options.lead_s != 0.0) return "lead_s";
+  if (!options.record.empty()) return "record";
+  return nullptr;
 }
 
 py::object connect_any(const std::string& address, const std::string& model, const std::string& version,
                        const std::string& on_miss, const py::object& rest, const std::string& wait,
-                       std::size_t capacity, const std::string& contract_hash, double connect_timeout_s, int io_cpu,
-                       std::size_t max_candidates, std::size_t max_horizon, std::size_t threads,
-                       const std::string& tls_ca, const std::string& tls_cert, const std::string& tls_key,
-                       const std::string& token, const std::string& token_file, const std::string& record,
-                       double record_s) {
+                       const std::vector<std::string>& failover, const std::string& fallback_model,
+                       std::size_t fault_after, const py::dict& inputs, const py::dict& envelope, double lead_s,
+                       std::uint64_t jitter_seed, std::size_t capacity, const std::string& contract_hash,
+                       double connect_timeout_s, int io_cpu, std::size_t max_candidates, std::size_t max_horizon,
+                       std::size_t threads, const std::string& tls_ca, const std::string& tls_cert,
+                       const std::string& tls_key, const std::string& token, const std::string& token_file,
+                       const std::string& record, double record_s) {
   ClientOptions options;
   options.version = version;
-  options.on_miss = as_policy(on_miss);
+  options.on_miss = as_on_miss(on_miss);
   if (!rest.is_none()) {
     const FloatArray values = floats(rest, "rest", {-1}, "one sample");
     if (values.size() == 0) throw py::value_error("rest must be one sample, (n_features,), got none");
     options.rest.assign(values.data(), values.data() + values.size());
   }
   options.wait = as_wait(wait);
+  options.failover = failover;
+  options.fallback_model = fallback_model;
+  options.fault_after = fault_after;
+  options.inputs = as_input_policies(inputs);
+  options.envelope = as_envelopes(envelope);
+  options.lead_s = lead_s;
+  options.jitter_seed = jitter_seed;
   options.capacity = capacity;
   options.contract_hash = contract_hash;
   options.connect_timeout =
@@ -58,17 +73,17 @@ py::object connect_any(const std::string& address, const std::string& model, con
   options.security = {tls_ca, tls_cert, tls_key, token_file, token};
   try {
     // In process, a model that needs ONNX Runtime gets it through the runtime's Python side.
-    if (Address::parse(address).scheme == Scheme::kInproc) py::module_::import("learn_rt.runtime");
+    bool in_process = Address::parse(address).scheme == Scheme::kInproc;
+    for (const std::string& next : failover) in_process |= Address::parse(next).scheme == Scheme::kInproc;
+    if (in_process) py::module_::import("learn_rt.runtime");
   } catch (const std::runtime_error& error) {
     throw py::value_error(error.what());
   }
   try {
     return connect_samples(address, model, options);
   } catch (const IsRollout&) {
-    if (on_miss != "hold" || options.wait != ClientOptions().wait || capacity != ClientOptions().capacity ||
-        io_cpu != -1 || !record.empty()) {
-      throw py::value_error("on_miss, wait, capacity, io_cpu and record are not for a model of kind rollout, as " +
-                            model + " is");
+    if (const char* given = not_for_rollouts(options)) {
+      throw py::value_error(std::string(given) + " is not for a model of kind rollout, as " + model + " is");
     }
     RolloutClientOptions of_rollout;
     of_rollout.version = version;
@@ -95,8 +110,10 @@ PYBIND11_MODULE(_client, m) {
   c::bind_samples(m);
   c::bind_rollout(m);
   m.def("connect", &c::connect_any, "address"_a, "model"_a, "version"_a = "stable", py::kw_only(), "on_miss"_a = "hold",
-        "rest"_a = py::none(), "wait"_a = "doze", "capacity"_a = 1024, "contract_hash"_a = "",
-        "connect_timeout_s"_a = 5.0, "io_cpu"_a = -1, "max_candidates"_a = RolloutClientOptions().max_candidates,
+        "rest"_a = py::none(), "wait"_a = "doze", "failover"_a = py::tuple(), "fallback_model"_a = "",
+        "fault_after"_a = 0, "inputs"_a = py::dict(), "envelope"_a = py::dict(), "lead_s"_a = 0.0, "jitter_seed"_a = 0,
+        "capacity"_a = 1024, "contract_hash"_a = "", "connect_timeout_s"_a = 5.0, "io_cpu"_a = -1,
+        "max_candidates"_a = RolloutClientOptions().max_candidates,
         "max_horizon"_a = RolloutClientOptions().max_horizon, "threads"_a = RolloutClientOptions().threads,
         "tls_ca"_a = "", "tls_cert"_a = "", "tls_key"_a = "", "token"_a = "", "token_file"_a = "", "record"_a = "",
         "record_s"_a = ClientOptions().record_s);

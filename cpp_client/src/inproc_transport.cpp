@@ -49,6 +49,10 @@ Spec InprocTransport::describe(const std::string& model, const std::string& vers
 
 void InprocTransport::open(const Opening& opening, Receiver& receiver) {
   receiver_ = &receiver;
+  if (!model_) describe(opening.model, opening.version, {});
+  if (model_->spec().contract_hash != opening.contract_hash)
+    throw std::runtime_error("FAILED_PRECONDITION: contract " + model_->spec().contract_hash + " in " +
+                             repository_.string() + ", the stream's is " + opening.contract_hash);
   session_ = model_->open();
   session_->begin(opening.rest.empty() ? nullptr : opening.rest.data());
   receiver.opened(version_);

@@ -1,13 +1,46 @@
+#include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "address.h"
 #include "endpoint.h"
+#include "failover_transport.h"
 #include "grpc_factory.h"
 #include "inproc_rollout_link.h"
 #include "inproc_transport.h"
 #include "transport.h"
 
 namespace learn_rt::client {
+namespace {
+
+bool has_server(const Address& address) { return address.scheme != Scheme::kInproc && address.scheme != Scheme::kShm; }
+
+// What of `security` an address among others has a use for.
+ClientSecurity share_of(const Address& address, const std::vector<Address>& all, ClientSecurity security) {
+  const bool servers = std::any_of(all.begin(), all.end(), has_server);
+  if (servers && !has_server(address)) return {};
+  const bool tls = std::any_of(all.begin(), all.end(), [](const Address& a) { return a.scheme == Scheme::kGrpcs; });
+  if (tls && address.scheme != Scheme::kGrpcs) security.tls_ca = security.tls_cert = security.tls_key = "";
+  return security;
+}
+
+}  // namespace
+
+std::unique_ptr<Transport> make_transports(const std::vector<std::string>& addresses, Wait wait,
+                                           const ClientSecurity& security) {
+  std::vector<Address> parsed;
+  for (const auto& address : addresses) parsed.push_back(Address::parse(address));
+  std::vector<FailoverTransport::Way> ways;
+  for (std::size_t i = 0; i < parsed.size(); ++i) {
+    try {
+      ways.push_back({addresses[i], make_transport(parsed[i], wait, share_of(parsed[i], parsed, security))});
+    } catch (const std::runtime_error& error) {
+      if (parsed.size() == 1) throw;
+      throw std::runtime_error(addresses[i] + ": " + error.what());
+    }
+  }
+  return std::make_unique<FailoverTransport>(std::move(ways));
+}
 
 std::unique_ptr<Transport> make_transport(const Address& address, Wait wait, const ClientSecurity& security) {
   switch (address.scheme) {

@@ -13,12 +13,10 @@
 namespace learn_rt::client {
 namespace {
 
-constexpr std::size_t kMaxChunk = 256;              // samples in a message: some milliseconds of a server's work
-constexpr std::size_t kMaxChunkBytes = 512 * 1024;  // half of what the protocol allows
-constexpr std::int64_t kFirstPauseNs = 10'000'000;  // before the first attempt to reconnect; doubles up to the longest
-constexpr std::int64_t kLongestPauseNs = 1'000'000'000;
+constexpr std::size_t kMaxChunk = 256;                // samples in a message: some milliseconds of a server's work
+constexpr std::size_t kMaxChunkBytes = 512 * 1024;    // half of what the protocol allows
 constexpr auto kNap = std::chrono::microseconds(50);  // between two looks at a direct transport
-constexpr std::uint32_t kServerFlags = ~static_cast<std::uint32_t>(kLate | kDisconnected);
+constexpr std::uint32_t kServerFlags = ~(kByPolicy | kReplaced);
 
 }  // namespace
 
@@ -38,7 +36,8 @@ Pump::Pump(std::unique_ptr<Transport> transport, const Spec& spec, Opening openi
       answers_(answers),
       control_(control),
       box_(box),
-      chunk_(max_chunk_ * n_features_) {}
+      chunk_(max_chunk_ * n_features_),
+      backoff_(options.jitter_seed) {}
 
 Pump::~Pump() {
   stop_.store(true, std::memory_order_release);
@@ -56,7 +55,7 @@ void Pump::start() {
       throw std::runtime_error("io_cpu " + std::to_string(io_cpu_) +
                                ": the I/O thread cannot run there: " + std::strerror(error));
   }
-  control_.wait([this] { return up() || !last_error().empty(); }, kNever);
+  control_.wait([this] { return up() || refused_.load(std::memory_order_acquire); }, kNever);
   if (!up()) throw std::runtime_error(last_error());
 }
 
@@ -76,7 +75,7 @@ void Pump::run() {
     watch();
     if (link_.load(std::memory_order_acquire) == Link::kLost) give_up();
     if (link_.load(std::memory_order_acquire) == Link::kDown) {
-      forget_expired();
+      forget_unwanted();
       if (now_ns() >= retry_ns_) open();
     }
     if (const std::size_t n = sendable()) {
@@ -152,8 +151,10 @@ std::string Pump::stalled() {
 void Pump::give_up() {
   transport_->close();
   const bool served = received_.load(std::memory_order_relaxed) > stream_start_;
-  pause_ns_ = served || pause_ns_ == 0 ? kFirstPauseNs : std::min(2 * pause_ns_, kLongestPauseNs);
-  retry_ns_ = now_ns() + pause_ns_;
+  if (served) backoff_.reset();
+  const bool another = transport_->move_on(served);
+  retry_ns_ = now_ns() + (another ? 0 : backoff_.next());
+  if (!another && !refused_.exchange(true, std::memory_order_acq_rel)) control_.ring();
   if (!replayable_ && sent_.load(std::memory_order_relaxed) > 0) {
     const std::lock_guard lock(error_mutex_);
     error_ += "; the stream is not continued: the model states no forgetting length to replay";
@@ -162,11 +163,10 @@ void Pump::give_up() {
   link_.store(Link::kDown, std::memory_order_release);
 }
 
-// While there is no stream: samples whose deadline has passed need no answer any more, only to be remembered.
-void Pump::forget_expired() {
+// While there is no stream: samples for whose answers nobody waits any more are only to be remembered.
+void Pump::forget_unwanted() {
   auto owed = owed_.load(std::memory_order_relaxed);
-  const auto now = now_ns();
-  for (const auto end = samples_.end(); owed < end && samples_.at(owed).head->expires_ns <= now; ++owed) {
+  for (const auto wanted = wanted_.load(std::memory_order_acquire); owed < wanted; ++owed) {
     const auto sample = samples_.at(owed);
     if (box_ != nullptr) box_->unanswered(owed, sample.head->stamp_ns, sample.values);
   }
@@ -245,6 +245,8 @@ void Pump::lost(const std::string& cause) noexcept {
 void Pump::answered(const Reply& reply) noexcept {
   if (link_.load(std::memory_order_acquire) != Link::kOpen) return;
   if (const Fault found = fault_of(reply, asked()); found != Fault::kNone) {
+    count(found);
+    if (found == Fault::kDuplicate) return;
     if (!direct()) return lost(text_of(found, reply, asked()));
     fault_ = found;  // putting it into words is not for the control thread
     faulty_ = reply;
@@ -256,9 +258,19 @@ void Pump::answered(const Reply& reply) noexcept {
 
 Asked Pump::asked() LEARN_RT_REALTIME {
   const auto expected = received_.load(std::memory_order_relaxed);
-  if (expected == sent_.load(std::memory_order_acquire)) return {};
+  if (expected == sent_.load(std::memory_order_acquire)) return {false, expected, 0, 0, n_outputs_};
   const SampleHead& head = *samples_.at(expected).head;
   return {true, expected, head.stamp_ns, static_cast<std::size_t>(head.chunk), n_outputs_};
+}
+
+void Pump::count(Fault fault) LEARN_RT_REALTIME {
+  auto& counter = fault == Fault::kDuplicate ? duplicated_ : fault == Fault::kSequence ? disordered_ : garbled_;
+  counter.fetch_add(1, std::memory_order_relaxed);
+}
+
+Irregular Pump::irregular() const noexcept {
+  const auto read = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
+  return {read(duplicated_), read(disordered_), read(garbled_)};
 }
 
 void Pump::deliver(const Reply& reply) {
@@ -270,17 +282,13 @@ void Pump::deliver(const Reply& reply) {
     const auto position = first + i;
     if (position < owed) continue;  // a replay's
     const SampleHead& sample = *samples_.at(position).head;
+    const std::uint32_t flags = reply.n_flags ? reply.flags[i] & kServerFlags : 0;
     const auto frame = answers_.try_claim();  // never empty: sendable() left room
-    *frame.head = {position,
-                   reply.n_flags ? reply.flags[i] & kServerFlags : 0,
-                   sample.stamp_ns,
-                   now,
-                   sample.taken_ns - sample.stamp_ns,
+    *frame.head = {position,        sample.flags | flags, sample.stamp_ns, now, sample.taken_ns - sample.stamp_ns,
                    reply.compute_ns};
     std::copy_n(reply.predictions + i * n_outputs_, n_outputs_, frame.values);
     if (box_ != nullptr) {
-      box_->step(position, sample.stamp_ns, now, reply.compute_ns, frame.head->flags, samples_.at(position).values,
-                 frame.values);
+      box_->step(position, sample.stamp_ns, now, reply.compute_ns, flags, samples_.at(position).values, frame.values);
     }
     answers_.publish();
     owed = position + 1;

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "backoff.h"
 #include "learn_rt/client.h"
 #include "learn_rt/doorbell.h"
 #include "learn_rt/record/box.h"
@@ -19,16 +20,21 @@
 namespace learn_rt::client {
 
 struct SampleHead {
-  std::int64_t stamp_ns;    // when it was pushed
-  std::int64_t expires_ns;  // from when on nobody waits for its answer; kNever: the answer must come
-  std::int64_t taken_ns;    // when the I/O thread took it
-  std::uint64_t chunk;      // samples in the chunk that it begins
+  std::int64_t stamp_ns;  // when it was pushed
+  std::int64_t taken_ns;  // when the I/O thread took it
+  std::uint64_t chunk;    // samples in the chunk that it begins
+  std::uint32_t flags;    // what the client knows of it already: its answer has them too
 };
 
 struct AnswerHead {
   std::uint64_t sequence;
   std::uint32_t flags;
   std::int64_t pushed_ns, arrived_ns, queue_ns, compute_ns;
+};
+
+// How many replies were not the one whose turn it was, see ClientStats.
+struct Irregular {
+  std::uint64_t duplicated, disordered, garbled;
 };
 
 using SampleRing = FrameRing<SampleHead>;
@@ -63,9 +69,14 @@ class Pump final : private Receiver {
   void carry() LEARN_RT_REALTIME;
   // Control thread, when it carries: where it sleeps until there is an answer.
   SharedDoorbell& direct_bell() LEARN_RT_REALTIME { return *transport_->bell(); }
+  // Control thread: nobody waits any more for answers to samples before this one. Of them, those that have no answer
+  // when the stream is lost get none.
+  void want(std::uint64_t position) LEARN_RT_REALTIME { wanted_.store(position, std::memory_order_release); }
   // Any thread.
   bool up() const LEARN_RT_REALTIME { return up_.load(std::memory_order_acquire); }
   std::uint64_t streams() const LEARN_RT_REALTIME { return streams_.load(std::memory_order_relaxed); }
+  Irregular irregular() const noexcept;
+  std::string endpoint() const { return transport_->endpoint(); }
   std::string last_error() const;
 
  private:
@@ -88,11 +99,12 @@ class Pump final : private Receiver {
   void hand_over();
   void mind();
   void give_back() LEARN_RT_REALTIME;
-  void forget_expired();
+  void forget_unwanted();
   std::size_t sendable();
   void send(std::size_t n);
   std::int64_t next_look() const;
   Asked asked() LEARN_RT_REALTIME;
+  void count(Fault fault) LEARN_RT_REALTIME;
   void deliver(const Reply& reply);
 
   const std::unique_ptr<Transport> transport_;
@@ -111,14 +123,18 @@ class Pump final : private Receiver {
   std::atomic<std::uint64_t> sent_{0};      // the next sample to send
   std::atomic<std::uint64_t> received_{0};  // the next sample to be answered
   std::atomic<std::uint64_t> owed_{0};      // the next sample whose answer the control thread is to get
+  std::atomic<std::uint64_t> wanted_{0};    // the oldest sample whose answer the control thread waits for
   std::atomic<Link> link_{Link::kDown};
   std::atomic<bool> up_{false}, stop_{false};
+  std::atomic<bool> refused_{false};       // every endpoint was tried once
   std::atomic<bool> direct_{false};        // set by the I/O thread, cleared by the control thread: who carries
   std::atomic<bool> recall_{false};        // the I/O thread wants to carry again
   std::atomic<std::uint64_t> streams_{0};  // opened so far
+  std::atomic<std::uint64_t> duplicated_{0}, disordered_{0}, garbled_{0};
   // The I/O thread's own.
   std::vector<float> chunk_;
-  std::int64_t retry_ns_ = 0, pause_ns_ = 0;       // when to open the next stream, and how long the pause was
+  Backoff backoff_;
+  std::int64_t retry_ns_ = 0;                      // when to open the next stream
   std::int64_t progress_ns_ = 0;                   // when the stream last got on,
   std::uint64_t progress_ = 0, stream_start_ = 0;  // to where, and where it began
   std::uint32_t looks_ = 0;

@@ -6,6 +6,7 @@
 namespace learn_rt::client {
 
 Fault fault_of(const Reply& reply, const Asked& asked) LEARN_RT_REALTIME {
+  if (reply.sequence < asked.sequence) return Fault::kDuplicate;
   if (!asked.any) return Fault::kUnasked;
   if (reply.sequence != asked.sequence) return Fault::kSequence;
   if (reply.stamp_ns != asked.stamp_ns) return Fault::kStamp;
@@ -19,6 +20,8 @@ Fault fault_of(const Reply& reply, const Asked& asked) LEARN_RT_REALTIME {
 std::string text_of(Fault fault, const Reply& reply, const Asked& asked) {
   const std::string broke = "the server broke the protocol: ";
   switch (fault) {
+    case Fault::kDuplicate:
+      return broke + "another answer to sample " + std::to_string(reply.sequence);
     case Fault::kUnasked:
       return broke + "an answer that nobody asked for";
     case Fault::kSequence:

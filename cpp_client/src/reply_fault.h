@@ -9,12 +9,12 @@
 namespace learn_rt::client {
 
 // What can be wrong with a reply.
-enum class Fault { kNone, kUnasked, kSequence, kStamp, kSizes, kNotFinite };
+enum class Fault { kNone, kDuplicate, kUnasked, kSequence, kStamp, kSizes, kNotFinite };
 
 // What was asked: the oldest chunk without an answer.
 struct Asked {
-  bool any;  // false: every chunk was answered
-  std::uint64_t sequence;
+  bool any;                // false: every chunk was answered
+  std::uint64_t sequence;  // earlier ones were answered
   std::int64_t stamp_ns;
   std::size_t n, n_outputs;
 };

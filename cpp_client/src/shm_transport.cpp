@@ -50,9 +50,13 @@ Spec ShmTransport::describe(const std::string& model, const std::string& version
   if (spec.contract_hash != response.contract_hash())
     throw std::runtime_error("the server broke the protocol: contract " + response.contract_hash() +
                              " beside a spec of contract " + spec.contract_hash);
+  adopt(spec);
+  return spec;
+}
+
+void ShmTransport::adopt(const Spec& spec) {
   n_features_ = spec.n_features();
   n_outputs_ = spec.n_outputs();
-  return spec;
 }
 
 void ShmTransport::open(const Opening& opening, Receiver& receiver) {

@@ -17,6 +17,7 @@ class ShmTransport final : public Transport {
   ShmTransport(std::string name, Wait wait);
 
   Spec describe(const std::string& model, const std::string& version, std::chrono::milliseconds timeout) override;
+  void adopt(const Spec& spec) override;
   void open(const Opening& opening, Receiver& receiver) override;
   std::size_t room() noexcept override;
   void send(const Chunk& chunk) override;

@@ -1,10 +1,12 @@
 #include "stream_client.h"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 #include <utility>
 
 #include "learn_rt/flags.h"
+#include "options_check.h"
 
 namespace learn_rt::client {
 namespace {
@@ -28,14 +30,22 @@ StreamClient::StreamClient(std::unique_ptr<Transport> transport, const std::stri
     : spec_(std::move(spec)),
       spin_(options.wait == Wait::kSpin),
       doze_(options.wait == Wait::kDoze),
-      samples_(options.capacity + replay_length(spec_) + spec_.preview, spec_.n_features()),
-      answers_(options.capacity + spec_.preview, spec_.n_outputs()),
-      policy_(spec_, options.on_miss),
+      lead_(lead_of(options, spec_)),
+      fault_after_(options.fault_after),
+      samples_(options.capacity + lead_ + replay_length(spec_) + spec_.preview, spec_.n_features()),
+      answers_(options.capacity + lead_ + spec_.preview, spec_.n_outputs()),
+      guard_(spec_, options.inputs, options.rest),
+      policy_(spec_, options.on_miss, options.envelope),
       recorder_(recorder_of(options)),
       box_(recorder_ ? recorder_->open({"client", model, options.version}, spec_) : nullptr),
+      values_(spec_.n_outputs()),
       pump_(std::move(transport), spec_, {model, options.version, spec_.contract_hash, options.rest}, options, samples_,
             answers_, bell_, box_.get()) {
-  latest_.n_outputs = static_cast<std::uint32_t>(spec_.n_outputs());
+  if (options.on_miss == OnMiss::kFallback)
+    fallback_.emplace(Fallback::load(options.fallback_model, spec_), options.rest, samples_.capacity());
+  latest_.n_outputs = static_cast<std::uint32_t>(values_.size());
+  latest_.values = values_.data();
+  policy_.hold(values_.data(), latest_.flags);
   pump_.start();
   if (!options.rest.empty()) rest_on(options);
 }
@@ -43,37 +53,44 @@ StreamClient::StreamClient(std::unique_ptr<Transport> transport, const std::stri
 // One more rest sample changes nothing in a window full of them, and its answer is where the outputs stand: from there
 // on the server's envelope and ours are one. It also takes the first, slowest round trip out of the control loop.
 void StreamClient::rest_on(const ClientOptions& options) {
-  Prediction resting;
   const auto deadline_ns = now_ns() + std::chrono::nanoseconds(options.connect_timeout).count();
-  push(options.rest.data(), kNever);
-  if (!await(resting, deadline_ns)) {
+  const auto position = next_;
+  push(options.rest.data());
+  if (!await(position, deadline_ns)) {
     const auto cause = last_error();
     throw std::runtime_error(cause.empty() ? "no answer to the rest sample within the connect timeout" : cause);
   }
-  if (resting.flags & (kRefused | kWarmingUp))
+  if (latest_.flags & (kRefused | kWarmingUp))
     throw std::runtime_error("rest must be finite and inside range_valid: the model refused it");
-  policy_.stand_at(resting.values);
-  std::copy_n(resting.values, resting.n_outputs, latest_.values);
-  origin_ = wanted_ = next_;
+  policy_.stand_at(values_.data());
+  policy_.hold(values_.data(), latest_.flags);
+  origin_ = next_;
+  want(next_);
   pushed_ = answered_ = 0;
   ticked_ = false;
 }
 
-bool StreamClient::try_push(const float* sample) LEARN_RT_REALTIME { return push(sample, kNever); }
-
-bool StreamClient::push(const float* sample, std::int64_t expires_ns) LEARN_RT_REALTIME {
+bool StreamClient::push(const float* sample) LEARN_RT_REALTIME {
   const auto frame = samples_.try_claim();
   if (!frame) {
     count(overruns_);
+    if (fallback_) fallback_->take(next_, sample);
     return false;
   }
-  *frame.head = {now_ns(), expires_ns, 0, 0};
-  std::copy_n(sample, samples_.width(), frame.values);
+  pushed(frame.values, guard_.pass(sample, frame.values));
+  return true;
+}
+
+// Hands over the sample that was written to the claimed frame.
+void StreamClient::pushed(const float* sample, std::uint32_t flags) LEARN_RT_REALTIME {
+  const auto frame = samples_.try_claim();
+  *frame.head = {now_ns(), 0, 0, flags};
   next_ = samples_.publish() + 1;
   ticked_ = true;
   count(pushed_);
+  if (flags & kReplaced) count(replaced_);
   pump_.wake();
-  return true;
+  if (fallback_) fallback_->take(next_ - 1, sample);
 }
 
 bool StreamClient::flush() LEARN_RT_REALTIME {
@@ -81,25 +98,35 @@ bool StreamClient::flush() LEARN_RT_REALTIME {
   // The definition of the last `preview` answers is that the last sample stands; its slot is ours until it is filled
   // again.
   const float* last = samples_.at(next_ - 1).values;
-  for (std::size_t i = 0; i < spec_.preview; ++i) push(last, kNever);
+  for (std::size_t i = 0; i < spec_.preview; ++i) {
+    const auto frame = samples_.try_claim();
+    std::copy_n(last, samples_.width(), frame.values);
+    pushed(frame.values, 0);
+  }
   return true;
 }
 
-// Takes the oldest answer that is not late, as the server gave it.
-bool StreamClient::take(Prediction& prediction) LEARN_RT_REALTIME {
+// Nobody waits any more for answers to earlier samples.
+void StreamClient::want(std::uint64_t position) LEARN_RT_REALTIME {
+  wanted_ = position;
+  pump_.want(position);
+}
+
+// Takes the oldest answer that is not late, as the server gave it, unless it is to a sample after `newest`.
+bool StreamClient::take(std::uint64_t newest) LEARN_RT_REALTIME {
   if (pump_.direct()) pump_.carry();
   while (const auto frame = answers_.front()) {
     const AnswerHead& head = *frame.head;
+    if (head.sequence > newest) return false;
     const bool late = head.sequence < wanted_;
     if (!late) {
-      prediction.sequence = head.sequence - origin_;
-      prediction.flags = head.flags;
-      prediction.n_outputs = static_cast<std::uint32_t>(answers_.width());
-      prediction.latency_ns = head.arrived_ns - head.pushed_ns;
-      prediction.queue_ns = head.queue_ns;
-      prediction.compute_ns = head.compute_ns;
-      prediction.wire_ns = head.arrived_ns - head.pushed_ns - head.queue_ns - head.compute_ns;
-      std::copy_n(frame.values, answers_.width(), prediction.values);
+      latest_.sequence = head.sequence - origin_;
+      latest_.flags = head.flags;
+      latest_.latency_ns = head.arrived_ns - head.pushed_ns;
+      latest_.queue_ns = head.queue_ns;
+      latest_.compute_ns = head.compute_ns;
+      latest_.wire_ns = head.arrived_ns - head.pushed_ns - head.queue_ns - head.compute_ns;
+      std::copy_n(frame.values, answers_.width(), values_.data());
     }
     answers_.release(answers_.begin() + 1);
     pump_.wake();  // it may have waited for room
@@ -110,80 +137,114 @@ bool StreamClient::take(Prediction& prediction) LEARN_RT_REALTIME {
 }
 
 bool StreamClient::try_pop(Prediction& prediction) LEARN_RT_REALTIME {
-  if (!take(prediction)) return false;
-  policy_.answer(prediction);
-  record(prediction);
-  ticked_ = false;
-  latest_ = prediction;
+  if (!take(kAny)) return false;
+  hand_out(nullptr);
+  prediction = recorded();
   return true;
 }
 
 const Prediction& StreamClient::latest() LEARN_RT_REALTIME {
+  if (next_ - origin_ <= lead_ && lead_ > 0) return latest_;  // nothing is due yet
+  const auto newest = lead_ > 0 ? next_ - 1 - lead_ : kAny;
   bool fresh = false;
-  while (take(latest_)) fresh = true;
-  if (fresh) {
-    policy_.answer(latest_);
-  } else if (ticked_) {
-    // A tick without a new answer is a miss like any other: the value must go on inside the envelope.
-    miss(pump_.up() ? kLate : kDisconnected, nullptr);
-  }
-  if (fresh || ticked_) record(latest_);
-  ticked_ = false;
-  return latest_;
+  while (take(newest)) fresh = true;
+  if (!fresh && !ticked_) return latest_;
+  // A tick without a new answer is a miss like any other: the value must go on inside the envelope.
+  fresh ? hand_out(nullptr) : hand_out_instead(lead_ > 0 ? newest : next_ - 1, nullptr);
+  return recorded();
+}
+
+const Prediction& StreamClient::due(std::uint64_t sequence, const float* nominal) LEARN_RT_REALTIME {
+  const auto position = origin_ + sequence;
+  want(std::min(position, next_));
+  take(position) ? hand_out(nominal) : hand_out_instead(position, nominal);
+  want(std::min(position + 1, next_));
+  return recorded();
 }
 
 Prediction StreamClient::predict(const float* sample, std::chrono::nanoseconds deadline,
                                  const float* nominal) LEARN_RT_REALTIME {
   const auto start = now_ns();
   const auto budget = std::clamp<std::int64_t>(deadline.count(), 0, kNever - start);
-  const auto sequence = next_;
-  wanted_ = sequence;
-  const bool pushed = push(sample, start + budget);
-  if (pushed && await(latest_, start + budget)) {
-    policy_.answer(latest_);
+  const bool filling = next_ - origin_ < lead_;
+  const auto position = next_ - (filling ? 0 : lead_);
+  if (!filling) want(position);
+  const bool is_pushed = push(sample);
+  if (filling) {
+    latest_.flags = kWarmingUp;
+    policy_.hold(values_.data(), latest_.flags);
   } else {
-    latest_.sequence = sequence - origin_;
-    latest_.queue_ns = latest_.compute_ns = latest_.wire_ns = 0;
-    miss(pump_.up() ? kLate : kDisconnected, nominal);
+    // Where there is nothing to wait for, what came meanwhile is still to be taken out.
+    const bool waits = !fault() && (is_pushed || lead_ > 0);
+    const bool there = waits ? await(position, start + budget) : take(position);
+    there ? hand_out(nominal) : hand_out_instead(position, nominal);
   }
-  if (pushed) wanted_ = sequence + 1;
+  if (!filling) want(std::min(position + 1, next_));
   ticked_ = false;
   latest_.latency_ns = now_ns() - start;
-  record(latest_);
-  return latest_;
+  return filling ? latest_ : recorded();
 }
 
-// Waits for the answer to the newest sample, the only one that take() still hands out.
-bool StreamClient::await(Prediction& prediction, std::int64_t deadline_ns) LEARN_RT_REALTIME {
-  if (spin_) return spin_for(prediction, deadline_ns);
+// Waits for the answer to this sample; take() hands out none before it.
+bool StreamClient::await(std::uint64_t position, std::int64_t deadline_ns) LEARN_RT_REALTIME {
+  if (spin_) return spin_for(position, deadline_ns);
   const auto spin_ns = doze_ && pump_.direct() ? kDozeNs : kSpinNs;
-  if (spin_for(prediction, std::min(deadline_ns, now_ns() + spin_ns))) return true;
+  if (spin_for(position, std::min(deadline_ns, now_ns() + spin_ns))) return true;
   const auto asleep_until = deadline_ns == kNever ? kNever : deadline_ns - kGuardNs;
   bool taken = false;
   do {
     const bool direct = pump_.direct();
-    const auto ready = [&] { return (taken = take(prediction)) || !pump_.up() || pump_.direct() != direct; };
+    const auto ready = [&] { return (taken = take(position)) || !pump_.up() || pump_.direct() != direct; };
     direct ? pump_.direct_bell().wait(ready, asleep_until) : bell_.wait(ready, asleep_until);
   } while (!taken && pump_.up() && now_ns() < asleep_until);
-  return taken || spin_for(prediction, deadline_ns);
+  return taken || spin_for(position, deadline_ns);
 }
 
-bool StreamClient::spin_for(Prediction& prediction, std::int64_t until_ns) LEARN_RT_REALTIME {
+bool StreamClient::spin_for(std::uint64_t position, std::int64_t until_ns) LEARN_RT_REALTIME {
   for (;;) {
-    if (take(prediction)) return true;
-    if (!pump_.up() || now_ns() >= until_ns) return take(prediction);
+    if (take(position)) return true;
+    if (!pump_.up() || now_ns() >= until_ns) return take(position);
     relax();
   }
 }
 
-void StreamClient::miss(std::uint32_t why, const float* nominal) LEARN_RT_REALTIME {
-  latest_.flags = why;
-  policy_.miss(latest_, nominal);
-  count(missed_);
+// Hands out the answer that was taken, or the policy's where that must not count.
+void StreamClient::hand_out(const float* nominal) LEARN_RT_REALTIME {
+  const std::uint32_t why = (latest_.flags & kUnfit) | (fault() ? +kFault : 0U);
+  if (why != 0) return miss(origin_ + latest_.sequence, why | (latest_.flags & kReplaced), nominal);
+  policy_.answer(values_.data(), latest_.flags);
+  misses_in_a_row_ = 0;
+  ticked_ = false;
 }
 
-void StreamClient::record(const Prediction& given) LEARN_RT_REALTIME {
-  if (box_) box_->handed_out(given.sequence + origin_, given.latency_ns, given.flags, given.values);
+// Hands out what stands in for the answer to this sample, which is not there.
+void StreamClient::hand_out_instead(std::uint64_t position, const float* nominal) LEARN_RT_REALTIME {
+  latest_.sequence = position - origin_;
+  latest_.latency_ns = latest_.queue_ns = latest_.compute_ns = latest_.wire_ns = 0;
+  const std::uint32_t why = pump_.up() ? +kLate : +kDisconnected;
+  miss(position, fault() ? kFault | (why & kDisconnected) : why, nominal);
+}
+
+void StreamClient::miss(std::uint64_t position, std::uint32_t why, const float* nominal) LEARN_RT_REALTIME {
+  latest_.flags = why;
+  policy_.miss(values_.data(), latest_.flags, fallback_ ? fallback_->at(position) : nominal);
+  count(missed_);
+  ticked_ = false;
+  if (++misses_in_a_row_ != fault_after_ || fault()) return;
+  fault_.store(true, std::memory_order_relaxed);
+  count(faults_);
+  if (box_) box_->fault(record::kLatched);
+}
+
+void StreamClient::clear_fault() LEARN_RT_REALTIME {
+  fault_.store(false, std::memory_order_relaxed);
+  misses_in_a_row_ = 0;
+}
+
+// What is handed out now, put on record.
+const Prediction& StreamClient::recorded() LEARN_RT_REALTIME {
+  if (box_) box_->handed_out(latest_.sequence + origin_, latest_.latency_ns, latest_.flags, latest_.values);
+  return latest_;
 }
 
 std::string StreamClient::dump(const std::string& reason) {
@@ -196,7 +257,20 @@ std::string StreamClient::dump(const std::string& reason) {
 ClientStats StreamClient::stats() const noexcept {
   const auto read = [](const Counter& counter) { return counter.load(std::memory_order_relaxed); };
   const auto streams = pump_.streams();
-  return {read(pushed_), read(answered_), read(missed_), read(late_), read(overruns_), streams ? streams - 1 : 0};
+  const Irregular irregular = pump_.irregular();
+  ClientStats stats{};
+  stats.pushed = read(pushed_);
+  stats.answered = read(answered_);
+  stats.missed = read(missed_);
+  stats.late = read(late_);
+  stats.overruns = read(overruns_);
+  stats.reconnects = streams ? streams - 1 : 0;
+  stats.duplicated = irregular.duplicated;
+  stats.disordered = irregular.disordered;
+  stats.garbled = irregular.garbled;
+  stats.replaced = read(replaced_);
+  stats.faults = read(faults_);
+  return stats;
 }
 
 }  // namespace learn_rt::client

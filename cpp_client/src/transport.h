@@ -62,6 +62,8 @@ class Transport {
 
   // Returns the spec of a model. Throws std::runtime_error with the cause.
   virtual Spec describe(const std::string& model, const std::string& version, std::chrono::milliseconds timeout) = 0;
+  // In place of describe(): the spec is known from another endpoint.
+  virtual void adopt(const Spec& /*spec*/) {}
   // Starts a stream; opened() or lost() follows.
   virtual void open(const Opening& opening, Receiver& receiver) = 0;
   // How many samples send() can take now; writable() follows when it was none.
@@ -80,9 +82,19 @@ class Transport {
   virtual SharedDoorbell* bell() noexcept { return nullptr; }
   // Of a direct one: why the stream is over, or empty. Any thread, beside poll().
   virtual std::string gone() const { return {}; }
+
+  // Between two streams: turns to the next endpoint, if there are several. True when it was not tried since a stream
+  // `served`: then it is worth no pause.
+  virtual bool move_on(bool /*served*/) noexcept { return false; }
+  // The address that the stream is or will be at. Any thread.
+  virtual std::string endpoint() const { return {}; }
 };
 
 // `wait`: with kSpin it has no thread of its own, everything happens in poll().
 std::unique_ptr<Transport> make_transport(const Address& address, Wait wait, const ClientSecurity& security);
+// A way to each address, in this order. What security asks for goes to those that can have it; with one address it must
+// be that. Throws std::runtime_error, naming the address.
+std::unique_ptr<Transport> make_transports(const std::vector<std::string>& addresses, Wait wait,
+                                           const ClientSecurity& security);
 
 }  // namespace learn_rt::client

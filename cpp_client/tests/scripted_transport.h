@@ -41,6 +41,11 @@ class Script {
     refusals = refused;
     if (receiver != nullptr) receiver->lost("UNAVAILABLE: the script ended the stream");
   }
+  // Samples whose answers were given out on this stream.
+  std::size_t n_given() {
+    const std::lock_guard lock(mutex);
+    return given;
+  }
   std::size_t n_held() {
     const std::lock_guard lock(mutex);
     return held.size();
@@ -56,7 +61,8 @@ class Script {
                 next.flags.size(),
                 1000};
     if (falsify) falsify(reply);
-    receiver->answered(reply);
+    for (int i = 0; i < copies && receiver != nullptr; ++i) receiver->answered(reply);
+    given += next.chunk.n;
     held.pop_front();
   }
 
@@ -64,7 +70,10 @@ class Script {
   std::mutex mutex;
   Spec spec = reference_spec();
   bool holding = false;
-  bool mute = false;  // takes a stream without a word
+  bool mute = false;    // takes a stream without a word
+  bool absent = false;  // is not there at all
+  int copies = 1;       // of each answer
+  std::size_t given = 0;
   int refusals = 0;
   std::size_t lose_every = 0;  // the stream ends instead of taking every n-th chunk; 0: never
   std::function<void(Reply&)> falsify;
@@ -80,17 +89,19 @@ class ScriptedTransport final : public Transport {
   explicit ScriptedTransport(std::shared_ptr<Script> script) : script_(std::move(script)) {}
 
   Spec describe(const std::string& model, const std::string&, std::chrono::milliseconds) override {
+    if (script_->absent) throw std::runtime_error("UNAVAILABLE: the script is absent");
     if (model != script_->spec.name) throw std::runtime_error("NOT_FOUND: no model '" + model + "'");
     return script_->spec;
   }
   void open(const Opening& opening, Receiver& receiver) override {
     const std::lock_guard lock(script_->mutex);
     script_->openings.push_back(opening);
-    if (script_->refusals > 0) {
-      --script_->refusals;
+    if (script_->refusals > 0 || script_->absent) {
+      if (!script_->absent) --script_->refusals;
       return receiver.lost("UNAVAILABLE: refused by the script");
     }
     script_->receiver = &receiver;
+    script_->given = 0;
     script_->session.begin(opening.rest);
     if (!script_->mute) receiver.opened(1);
   }
@@ -103,9 +114,13 @@ class ScriptedTransport final : public Transport {
       script_->refusals = static_cast<int>(script_->openings.size() % 3);
       return script_->receiver->lost("UNAVAILABLE: the script ended the stream");
     }
-    Script::Held next{chunk, std::vector<float>(2 * chunk.n), std::vector<std::uint32_t>(chunk.n)};
-    for (std::size_t i = 0; i < chunk.n; ++i)
-      next.flags[i] = script_->session.step(chunk.samples + 2 * i, &next.answers[2 * i]);
+    const std::size_t width = script_->spec.n_outputs();  // beyond the reference's two: multiples of the second
+    Script::Held next{chunk, std::vector<float>(width * chunk.n), std::vector<std::uint32_t>(chunk.n)};
+    for (std::size_t i = 0; i < chunk.n; ++i) {
+      float* answer = &next.answers[width * i];
+      next.flags[i] = script_->session.step(chunk.samples + 2 * i, answer);
+      for (std::size_t j = 2; j < width; ++j) answer[j] = static_cast<float>(j) * answer[1];
+    }
     script_->held.push_back(std::move(next));
     if (!script_->holding) script_->give();
   }

@@ -11,20 +11,17 @@
 namespace learn_rt::client {
 namespace {
 
-Prediction prediction_of(float p, float q) {
-  Prediction prediction;
-  prediction.n_outputs = 2;
-  prediction.values[0] = p;
-  prediction.values[1] = q;
-  return prediction;
-}
+struct Given {
+  float values[2];
+  std::uint32_t flags = 0;
+};
 
 TEST(DeadlinePolicy, PassesTheModelsAnswersToTheBit) {
   DeadlinePolicy policy(reference_spec(), OnMiss::kHold);
   const auto expected = reference_answers(smooth_path(500));
   for (std::size_t k = 0; k < expected.flags.size(); ++k) {
-    Prediction prediction = prediction_of(expected.values[2 * k], expected.values[2 * k + 1]);
-    policy.answer(prediction);
+    Given prediction{{expected.values[2 * k], expected.values[2 * k + 1]}};
+    policy.answer(prediction.values, prediction.flags);
     ASSERT_EQ(prediction.values[0], expected.values[2 * k]) << k;
     ASSERT_EQ(prediction.values[1], expected.values[2 * k + 1]) << k;
     ASSERT_EQ(prediction.flags, 0U) << k;
@@ -33,13 +30,13 @@ TEST(DeadlinePolicy, PassesTheModelsAnswersToTheBit) {
 
 TEST(DeadlinePolicy, HoldsTheLastValueOfAnOutputThatStands) {
   DeadlinePolicy policy(reference_spec(), OnMiss::kHold);
-  Prediction missed = prediction_of(9.0F, 9.0F);
-  policy.miss(missed, nullptr);
+  Given missed{{9.0F, 9.0F}};
+  policy.miss(missed.values, missed.flags, nullptr);
   EXPECT_EQ(missed.values[0], 0.25F);  // nothing was handed out yet: the nominal values
   EXPECT_EQ(missed.values[1], 0.0F);
-  Prediction answer = prediction_of(0.25F, 7.0F);
-  policy.answer(answer);
-  policy.miss(missed, nullptr);
+  Given answer{{0.25F, 7.0F}};
+  policy.answer(answer.values, answer.flags);
+  policy.miss(missed.values, missed.flags, nullptr);
   EXPECT_EQ(missed.values[1], 7.0F);
 }
 
@@ -47,15 +44,15 @@ TEST(DeadlinePolicy, AnswersZeroOrTheNominalValueGiven) {
   DeadlinePolicy zero(reference_spec(), OnMiss::kZero);
   DeadlinePolicy nominal(reference_spec(), OnMiss::kNominal);
   const float given[2] = {0.26F, -3.0F}, broken[2] = {NAN, INFINITY};
-  Prediction missed = prediction_of(9.0F, 9.0F);
-  zero.miss(missed, given);
+  Given missed{{9.0F, 9.0F}};
+  zero.miss(missed.values, missed.flags, given);
   EXPECT_EQ(missed.values[1], 0.0F);
-  nominal.miss(missed, given);
+  nominal.miss(missed.values, missed.flags, given);
   EXPECT_EQ(missed.values[0], 0.26F);
   EXPECT_EQ(missed.values[1], -3.0F);
-  nominal.miss(missed, nullptr);
+  nominal.miss(missed.values, missed.flags, nullptr);
   EXPECT_EQ(missed.values[1], 0.0F);
-  nominal.miss(missed, broken);
+  nominal.miss(missed.values, missed.flags, broken);
   EXPECT_TRUE(std::isfinite(missed.values[0]));
   EXPECT_EQ(missed.values[1], 0.0F);
 }
@@ -71,13 +68,13 @@ TEST(DeadlinePolicy, KeepsEverySequenceOfAnswersAndMissesInsideTheEnvelope) {
     double last = 0.25, step = 0.0;
     float wanted = 0.0F;
     for (int k = 0; k < 20'000; ++k) {
-      Prediction prediction = prediction_of(wanted, 0.0F);
+      Given prediction{{wanted, 0.0F}};
       if (k % 7 == 0) wanted = anywhere(random);
       if (random() % 3 == 0) {
         const float nominal[2] = {anywhere(random), 0.0F};
-        policy.miss(prediction, nominal);
+        policy.miss(prediction.values, prediction.flags, nominal);
       } else {
-        policy.answer(prediction);
+        policy.answer(prediction.values, prediction.flags);
       }
       const double value = prediction.values[0], next_step = value - last;
       ASSERT_LE(std::abs(value), envelope.value) << k;
@@ -94,18 +91,18 @@ TEST(DeadlinePolicy, StandsInsideTheEnvelopeWhateverTheServerSays) {
   DeadlinePolicy policy(reference_spec(), OnMiss::kHold);
   const float outside[2] = {5.0F, 0.0F};
   policy.stand_at(outside);
-  Prediction next = prediction_of(5.0F, 0.0F);
-  policy.answer(next);
+  Given next{{5.0F, 0.0F}};
+  policy.answer(next.values, next.flags);
   EXPECT_LE(next.values[0], 1.0F);
   policy.stand_at(outside);
-  policy.miss(next, nullptr);
+  policy.miss(next.values, next.flags, nullptr);
   EXPECT_LE(next.values[0], 1.0F);
 }
 
 TEST(DeadlinePolicy, SaysWhenTheEnvelopeChangedAValue) {
   DeadlinePolicy policy(reference_spec(), OnMiss::kHold);
-  Prediction jump = prediction_of(1.0F, 1.0F);
-  policy.answer(jump);
+  Given jump{{1.0F, 1.0F}};
+  policy.answer(jump.values, jump.flags);
   EXPECT_EQ(jump.flags, kLimited);
   EXPECT_EQ(jump.values[0], 0.29F);  // from 0.25, one tick at 10,000 mm/s^2
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from learn_rt.record.incidents import DISCONNECTED, LATE
+from learn_rt.record.incidents import BY_POLICY
 from learn_rt.recording import Kind, Recording
 
 LIMITED = 1 << 2
@@ -19,7 +19,7 @@ class Given:
     values: int
     unchanged: int  # the model's answer, bit for bit
     limited: int  # the model's answer, brought into the envelope on the way back from a policy's
-    policy: int  # late or disconnected
+    policy: int  # late, disconnected, a latched fault or an unfit sample
     not_recorded: int  # answers that the file no longer holds
     wrong: int  # said to be the model's unchanged answer, and not it
     outside: int
@@ -30,7 +30,7 @@ def given(recording: Recording) -> Given | None:
     if recording.handed_out is None:
         return None
     handed = recording.handed_out.rows
-    policy = handed["flags"] & (LATE | DISCONNECTED) != 0
+    policy = handed["flags"] & BY_POLICY != 0
     steps = recording.rows[recording.rows["kind"] == Kind.STEP]
     order = np.argsort(steps["sequence"], kind="stable")
     sequences = steps["sequence"][order]

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from learn_rt.recording import Kind, Recording
 
-REFUSED, LATE, DISCONNECTED = 1 << 3, 1 << 4, 1 << 5  # Flag bits
+REFUSED, LATE, DISCONNECTED, FAULT, UNFIT = 1 << 3, 1 << 4, 1 << 5, 1 << 16, 1 << 17  # Flag bits
+BY_POLICY = LATE | DISCONNECTED | FAULT | UNFIT
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ def incidents(recording: Recording) -> list[Incident]:
         disconnected = handed["flags"] & DISCONNECTED != 0
         add(handed, "the policy's answers, no stream", disconnected)
         add(handed, "the policy's answers, too late", (handed["flags"] & LATE != 0) & ~disconnected)
+        add(handed, "the policy's answers, a fault is latched", (handed["flags"] & FAULT != 0) & ~disconnected)
+        add(handed, "the policy's answers, the sample was not fit", handed["flags"] & (UNFIT | FAULT) == UNFIT)
     found += [Incident((e.at_ns - start) * 1e-9, e.event, -1, text=e.text) for e in recording.events]
     return sorted(found, key=lambda incident: incident.seconds)
 

@@ -174,7 +174,7 @@ def test_connect_says_why_not(server: dict[str, str], tmp_path: Path) -> None:
         connect(f"inproc:{tmp_path}", "printer")
     with pytest.raises(ConnectionError, match="name must be a folder"):
         connect(server["inproc"], "../printer")
-    with pytest.raises(ValueError, match="on_miss must be 'hold', 'zero' or 'nominal', got 'wait'"):
+    with pytest.raises(ValueError, match="on_miss must be 'hold', 'zero', 'nominal' or 'fallback', got 'wait'"):
         connect(server["inproc"], "printer", on_miss="wait")  # type: ignore[arg-type]
 
 

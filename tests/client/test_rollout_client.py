@@ -121,7 +121,7 @@ def test_what_cannot_be_says_why(addresses: dict[str, str]) -> None:
         connect(addresses["unix"], "cart", contract_hash="abc")
     with pytest.raises(ConnectionError, match="rest must have 4 values"):
         connect(addresses["unix"], "cart", rest=[1.0])
-    with pytest.raises(ValueError, match="are not for a model of kind rollout"):
+    with pytest.raises(ValueError, match="is not for a model of kind rollout"):
         connect(addresses["unix"], "cart", wait="spin")
     client = connect(addresses["unix"], "cart")
     with pytest.raises(TypeError, match="either deadline_s or deadline_us"):
