@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from torch import nn
 from learn_rt.export.bake import EXAMPLE_BATCH, zero_states
 from learn_rt.export.names import graph_inputs
 from learn_rt.export.step_graph import StepGraph, input_names, output_names
-from learn_rt.spec import Spec
+from learn_rt.export.unroll import unroll
+from learn_rt.spec import Kind, Spec
 from learn_rt.train.core.servable import Servable
 
 OPSET = 20
@@ -27,11 +29,13 @@ def write_model(baked: Servable, spec: Spec, path: Path) -> None:
     """Write the whole function: `x` [batch, window, n_features] -> `y` [batch, n_outputs].
 
     A pointwise model's `x` is [batch, n_features]. A rollout also takes `actions` [batch, horizon, n_actions], and
-    answers [batch, horizon, n_outputs].
+    answers [batch, horizon, n_outputs]. torch writes its first answer, and `unroll` the others.
     """
-    inputs = graph_inputs(spec)
+    inputs = graph_inputs(replace(spec, horizon=min(spec.horizon, 1)))
     example = tuple(torch.zeros(EXAMPLE_BATCH, *shape) for shape in inputs.values())
-    _write(baked, example, list(inputs), ["y"], dict.fromkeys(inputs, _DYNAMIC), spec, path)
+    shapes = dict.fromkeys(inputs, _DYNAMIC)
+    model = _exported(baked, example, list(inputs), ["y"], shapes, path)
+    _write(unroll(model, spec) if spec.kind is Kind.ROLLOUT else model, list(inputs), ["y"], spec, path)
 
 
 def write_step(baked: Servable, spec: Spec, path: Path) -> None:
@@ -42,21 +46,20 @@ def write_step(baked: Servable, spec: Spec, path: Path) -> None:
         shapes["states"] = tuple(_DYNAMIC for _ in states)
     names = input_names(baked), output_names(baked)
     example = (torch.zeros(EXAMPLE_BATCH, spec.n_features), *states)
-    _write(StepGraph(baked).eval(), example, *names, shapes, spec, path)
+    _write(_exported(StepGraph(baked).eval(), example, *names, shapes, path), *names, spec, path)
 
 
 _DYNAMIC = {0: torch.export.Dim("batch")}
 
 
-def _write(
+def _exported(
     module: nn.Module,
     example: tuple[torch.Tensor, ...],
     inputs: Sequence[str],
     outputs: Sequence[str],
     dynamic_shapes: dict[str, Any],
-    spec: Spec,
     path: Path,
-) -> None:
+) -> onnx.ModelProto:
     try:
         with quiet():
             program = torch.onnx.export(
@@ -74,8 +77,12 @@ def _write(
         cause = str(error.__cause__ or error).strip().splitlines()[0]
         raise ValueError(f"{path.name}: torch's exporter cannot write this module: {cause}") from error
     assert program is not None  # the dynamo exporter always returns one
-    model = program.model_proto
+    model: onnx.ModelProto = program.model_proto
     strip(model)
+    return model
+
+
+def _write(model: onnx.ModelProto, inputs: Sequence[str], outputs: Sequence[str], spec: Spec, path: Path) -> None:
     model.metadata_props.append(onnx.StringStringEntryProto(key=SPEC_KEY, value=spec.to_json()))
     check_graph(model, inputs, outputs)
     path.write_bytes(model.SerializeToString(deterministic=True))

@@ -11,9 +11,9 @@ import numpy as np
 from learn_rt.benchmarks.engine.models import ROLLOUTS, version_folder
 from learn_rt.benchmarks.engine.stored import stored
 from learn_rt.benchmarks.latency.baseline import ort_library
+from learn_rt.benchmarks.latency.streams import allowed
 from learn_rt.spec import Kind, Spec, Weights
 
-FORMS = tuple(Weights)
 N_TICKS = 16  # of a rollout's stream
 
 
@@ -31,27 +31,22 @@ class Row:
     """One model: its folders by the form of weights, its arms, and what a session takes of the machine."""
 
     model: str
+    threads: int  # of our rollouts, and of ONNX Runtime's
     spec: Spec
     folders: dict[Weights, Path]
     arms: list[Arm]
     footprints: dict[Weights, dict[str, Any]]
 
 
-def open_row(model: str, cache: Path, forms: tuple[Weights, ...] = FORMS, threads: int = 1) -> Row:
-    """Return a row ready to be measured; its net is exported at the first call."""
-    net, candidates, horizon = ROLLOUTS.get(model, (model, 0, 0))
+def open_row(model: str, cache: Path, forms: tuple[Weights, ...], threads: int | None = None) -> Row:
+    """Return a row ready to be measured; its net is exported at the first call. None threads: the row's own."""
+    net, candidates, horizon, own = ROLLOUTS.get(model, (model, 0, 0, 1))
     fp32 = version_folder(net, cache)
     folders = {form: stored(fp32, form) for form in forms}
     specs = {form: Spec.from_json((path / "spec.json").read_bytes()) for form, path in folders.items()}
     spec = Spec.from_json((fp32 / "spec.json").read_bytes())
     make = _rollout if candidates else _samples
-    return make(model, spec, specs, folders, fp32, candidates, horizon, threads)
-
-
-def _tolerance(spec: Spec) -> float:
-    """Both sides may be as far from the float64 answer as their tolerance."""
-    assert spec.tolerance is not None
-    return spec.tolerance + (spec.weights_tolerance or spec.tolerance)
+    return make(model, spec, specs, folders, fp32, candidates, horizon, threads or own)
 
 
 def _samples(
@@ -63,7 +58,7 @@ def _samples(
     stream = make_stream(fp32, spec)
     x, y = stream.samples, stream.answers
     arms = [
-        Arm(form.value, _engine.Laps(_engine.SessionArm(path, "native"), x, y), _tolerance(specs[form]))
+        Arm(form.value, _engine.Laps(_engine.SessionArm(path, "native"), x, y), allowed(specs[form]))
         for form, path in folders.items()
     ]
     library, sizes = ort_library(), (spec.n_features, spec.n_outputs)
@@ -77,7 +72,7 @@ def _samples(
     arms.append(Arm("onnxruntime", _engine.Laps(whole, x, y), 2 * (spec.tolerance or 0.0)))
     torch = _engine.SessionArm(fp32, "torchscript")
     arms.append(Arm("torchscript", _engine.Laps(torch, x, y), 2 * (spec.tolerance or 0.0)))
-    return Row(model, spec, folders, arms, {form: _engine.footprint(path) for form, path in folders.items()})
+    return Row(model, 1, spec, folders, arms, {form: _engine.footprint(path) for form, path in folders.items()})
 
 
 def _rollout(
@@ -98,7 +93,7 @@ def _rollout(
         Arm(
             form.value,
             _engine.Laps(_engine.RolloutArm(path, "native", sizes, threads), x, y),
-            _tolerance(specs[form]),
+            allowed(specs[form]),
         )
         for form, path in folders.items()
     ]
@@ -107,7 +102,7 @@ def _rollout(
     torch = _engine.RolloutArm(fp32, "torchscript", sizes, 1)
     arms.append(Arm("torchscript", _engine.Laps(torch, x, y), 2 * (spec.tolerance or 0.0)))
     footprints = {form: _engine.rollout_footprint(path, candidates, horizon) for form, path in folders.items()}
-    return Row(model, spec, folders, arms, footprints)
+    return Row(model, threads, spec, folders, arms, footprints)
 
 
 def rollout_stream(folder: Path, spec: Spec, candidates: int) -> tuple[np.ndarray, np.ndarray]:

@@ -111,4 +111,5 @@ def _limits(row: Row, form: Weights) -> tuple[float, float]:
 def _bound_us(row: Row, form: Weights, bytes_per_ns: float, multiply_adds_per_ns: float) -> float:
     """Return what no code can do an answer faster than [us]: reading its weights, or multiplying by them."""
     work = row.footprints[form]["answer"]
-    return max(work["weight_bytes"] / bytes_per_ns, work["multiply_adds"] / multiply_adds_per_ns) / 1e3
+    multiplied = work["multiply_adds"] / (row.threads * multiply_adds_per_ns)
+    return max(work["weight_bytes"] / bytes_per_ns, multiplied) / 1e3

@@ -114,11 +114,11 @@ NETS: dict[str, Callable[[], Made]] = {
     "cost-mlp": cost,
     "activity-w256": activity,
 }
-ROLLOUTS = {  # net, candidates, horizon
-    "dynamics-rollout-h9-k1": ("dynamics-rollout-h9", 1, 9),
-    "dynamics-rollout-h9-k256": ("dynamics-rollout-h9", 256, 9),
-    "dynamics-rollout-h75-k64": ("dynamics-rollout-h75", 64, 75),
-    "dynamics-rollout-h75-k128": ("dynamics-rollout-h75", 128, 75),
+ROLLOUTS = {  # net, candidates, horizon, threads on both sides: of the large ones a planner would take more than one
+    "dynamics-rollout-h9-k1": ("dynamics-rollout-h9", 1, 9, 1),
+    "dynamics-rollout-h9-k256": ("dynamics-rollout-h9", 256, 9, 1),
+    "dynamics-rollout-h75-k64": ("dynamics-rollout-h75", 64, 75, 2),
+    "dynamics-rollout-h75-k128": ("dynamics-rollout-h75", 128, 75, 2),
 }
 ROWS = (
     "printer-56x2-w20",
@@ -163,7 +163,7 @@ def _sources() -> Iterator[Path]:
     import learn_rt.export
     import learn_rt.train.core
 
-    for name in ("onnx_format", "torchscript", "step_graph", "golden"):
+    for name in ("onnx_format", "unroll", "torchscript", "step_graph", "golden"):
         yield Path(learn_rt.export.__path__[0]) / f"{name}.py"
     train = Path(learn_rt.train.core.__path__[0]).parent
     for name in ("printer/model", "dynamics/model", "gait/model", "cost/model", "activity/model", "activity/nets"):

@@ -105,8 +105,9 @@ def _cells(measured: Measured, form: Weights) -> list[str]:
         ratio(ours.answer, whole.answer),
         ratio(ours.sustained, whole.answer),
     ]
+    threads = measured.row.threads
     return [
-        measured.row.model,
+        measured.row.model + (f" ({threads} threads)" if threads > 1 else ""),
         form.value,
         f"{answer.p50:.3g}/{answer.p99:.3g}",
         f"{ours.sustained.figures().p50:.3g}",

@@ -18,6 +18,7 @@ from learn_rt.export import export
 from learn_rt.export.bake import in_float64
 from learn_rt.export.golden import read_golden
 from learn_rt.export.parity import growth, truth
+from learn_rt.export.unroll import unroll
 from learn_rt.spec import Spec
 
 SPEC = cart_spec()
@@ -35,6 +36,22 @@ def test_model_onnx_answers_a_horizon_for_any_batch(cart_version: Path) -> None:
         for k in range(batch):
             want = oracle(Cart(), windows[k, :-1], windows[k, -1, :N_STATES], actions[k : k + 1])
             assert np.abs(answers[k] - want[0]).max() <= tolerance
+
+
+def test_model_onnx_holds_each_weight_once_however_long_the_horizon(cart_version: Path) -> None:
+    graph = onnx.load(cart_version / "model.onnx").graph
+    weights = [t for t in graph.initializer if t.data_type == onnx.TensorProto.FLOAT and len(t.dims) > 1]
+    assert len({t.raw_data for t in weights}) == len(weights) > 0
+    assert sum(node.op_type == "Concat" and node.name == "unroll.y" for node in graph.node) == 1
+    assert len(next(node for node in graph.node if node.name == "unroll.y").input) == SPEC.horizon
+
+
+def test_a_step_that_branches_cannot_be_written_out(cart_version: Path) -> None:
+    graph = onnx.load(cart_version / "model.onnx")
+    branch = onnx.helper.make_graph([], "branch", [], [])
+    graph.graph.node.append(onnx.helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch))
+    with pytest.raises(ValueError, match="must not branch or loop"):
+        unroll(graph, SPEC)
 
 
 def test_step_onnx_answers_the_next_absolute_state(cart_version: Path) -> None:

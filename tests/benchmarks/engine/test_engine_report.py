@@ -43,7 +43,7 @@ def timed(answer: float, sustained: float) -> Timed:
 
 
 def measured(model: str, **arms: Timed) -> Measured:
-    row: Any = SimpleNamespace(model=model, folders={Weights.FP32: Path()})
+    row: Any = SimpleNamespace(model=model, threads=1, folders={Weights.FP32: Path()})
     bounds = {Weights.FP32: np.full(12, 0.5)}
     return Measured(row, arms, {Weights.FP32: blocks(9.0)}, bounds, {})
 
