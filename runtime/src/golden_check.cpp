@@ -28,35 +28,45 @@ void compare(const std::string& what, std::size_t window, const float* y, const 
   }
 }
 
-// As a whole, sample by sample from a cold start, and sample by sample after the window before it, of which nothing may
-// be left.
-void check_samples(const Engine& engine, const ModelFolder& folder, double tolerance) {
-  const Spec& spec = folder.spec;
+// Window k sample by sample, after whatever the stream was given before.
+void check_steps(Stream& stream, const ModelFolder& folder, std::size_t k, const char* what, double tolerance) {
   const Golden& golden = folder.golden;
-  const std::size_t sample = spec.n_features(), n_outputs = spec.n_outputs();
-  std::vector<float> y(golden.n * n_outputs);
-  if (spec.kind != Kind::kStateful) {  // which has no window to answer as a whole
-    engine.infer(golden.x.data(), golden.n, y.data());
-    for (std::size_t k = 0; k < golden.n; ++k) {
-      compare("the whole window", k, &y[k * n_outputs], &golden.y[k * n_outputs], n_outputs, tolerance);
-    }
+  const std::size_t sample = folder.spec.n_features(), n_outputs = folder.spec.n_outputs();
+  std::vector<float> y(n_outputs);
+  for (std::size_t t = 0; t < golden.steps; ++t) {
+    stream.step(&golden.x[(k * golden.steps + t) * sample], y.data());
+    if (t % 2 == 0) stream.settle();  // the other half of the steps does it by itself
   }
-  // Step by step only some of them: each is a window of steps with all its lanes, and a load must not take long.
-  constexpr std::size_t kStepped = 8;
-  const std::size_t every = spec.kind == Kind::kWindow ? (golden.n + kStepped - 1) / kStepped : 1;
+  compare(what, k, y.data(), &golden.y[k * n_outputs], n_outputs, tolerance);
+}
+
+// All windows as a whole. Step by step kStepped of them, since each is a window of steps with all its lanes, and a load
+// must not take long: the first from a cold start, the others each after the one before, of which nothing may be left,
+// and the first again once the stream has forgotten. What a stateful model was given before is its input: all of its
+// sequences are stepped, each from a cold start.
+void check_samples(const Engine& engine, const ModelFolder& folder, double tolerance) {
+  constexpr std::size_t kStepped = 4;
+  const Golden& golden = folder.golden;
   const std::unique_ptr<Stream> stream = engine.open();
-  for (const bool cold : {true, false}) {
-    if (!cold && spec.kind == Kind::kStateful) break;  // what came before is its input
-    for (std::size_t k = 0; k < golden.n; k += every) {
-      if (cold) stream->reset();
-      for (std::size_t t = 0; t < golden.steps; ++t) {
-        stream->step(&golden.x[(k * golden.steps + t) * sample], y.data());
-        if (t % 2 == 0) stream->settle();  // the other half of the steps does it by itself
-      }
-      const char* what = cold ? "step by step" : "after another window";
-      compare(what, k, y.data(), &golden.y[k * n_outputs], n_outputs, tolerance);
+  if (folder.spec.kind == Kind::kStateful) {
+    for (std::size_t k = 0; k < golden.n; ++k) {
+      stream->reset();
+      check_steps(*stream, folder, k, "step by step", tolerance);
     }
+    return;
   }
+  const std::size_t n_outputs = folder.spec.n_outputs();
+  std::vector<float> y(golden.n * n_outputs);
+  engine.infer(golden.x.data(), golden.n, y.data());
+  for (std::size_t k = 0; k < golden.n; ++k) {
+    compare("the whole window", k, &y[k * n_outputs], &golden.y[k * n_outputs], n_outputs, tolerance);
+  }
+  const std::size_t every = folder.spec.kind == Kind::kWindow ? (golden.n + kStepped - 1) / kStepped : 1;
+  for (std::size_t k = 0; k < golden.n; k += every) {
+    check_steps(*stream, folder, k, k == 0 ? "step by step" : "after another window", tolerance);
+  }
+  stream->reset();
+  check_steps(*stream, folder, 0, "step by step after a reset", tolerance);
 }
 
 // As a whole; and on a session, the history after another's rows, one candidate among others with the same actions.
