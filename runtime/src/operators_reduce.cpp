@@ -1,6 +1,5 @@
 // Sums, means, norms and extremes over axes.
 
-#include <optional>
 #include <stdexcept>
 
 #include "moves.h"
@@ -16,15 +15,14 @@ struct Reduced {
   Shape result;
 };
 
-// No value when nothing is to be reduced.
-std::optional<Reduced> reduced_axes(NodeContext& node, std::int64_t since) {
+// With noop_with_empty_axes and no axes each element is reduced by itself.
+Reduced reduced_axes(NodeContext& node, std::int64_t since) {
   const Shape shape = node.shape(0);
   const auto axes = node.axes(1, since);
   const bool keep = node.integer("keepdims", 1) != 0, empty_is_none = node.integer("noop_with_empty_axes", 0) != 0;
-  const bool all = !axes || axes->empty();
-  if (all && empty_is_none) return std::nullopt;
-  std::vector<bool> reduced(shape.size(), all);
-  if (!all) {
+  const bool none_named = !axes || axes->empty();
+  std::vector<bool> reduced(shape.size(), none_named && !empty_is_none);
+  if (!none_named) {
     for (const std::int64_t axis : *axes) reduced[normal_axis(axis, shape.size())] = true;
   }
   Shape result;
@@ -53,10 +51,10 @@ ValueId emit_reduction(NodeContext& node, Reduction kind, const Reduced& r, Valu
 
 template <Reduction kKind>
 void reduce(NodeContext& node) {
-  const auto r = reduced_axes(node, kKind == Reduction::kSum ? 13 : 18);
-  if (!r) return node.output(0, node.input(0));
-  const bool extreme = kKind == Reduction::kMax || kKind == Reduction::kMin, whole = node.b.whole(r->matrix);
-  const ValueId result = emit_reduction(node, kKind, *r, extreme ? node.b.as_float(r->matrix) : r->matrix);
+  const Reduced r = reduced_axes(node, kKind == Reduction::kSum ? 13 : 18);
+  if (r.inner == 1) return node.output(0, node.b.reshape(r.matrix, r.result));
+  const bool extreme = kKind == Reduction::kMax || kKind == Reduction::kMin, whole = node.b.whole(r.matrix);
+  const ValueId result = emit_reduction(node, kKind, r, extreme ? node.b.as_float(r.matrix) : r.matrix);
   node.output(0, whole ? node.b.as_whole(result) : result);
 }
 
@@ -65,19 +63,18 @@ enum class Norm { kL1, kL2, kSquares, kLogSumExp };
 // A reduction of a function of the elements, and a function of the result.
 template <Norm kNorm>
 void reduce_norm(NodeContext& node) {
-  const auto r = reduced_axes(node, 18);
-  if (!r) throw std::runtime_error("noop_with_empty_axes = 1 is not supported");
+  const Reduced r = reduced_axes(node, 18);
   if constexpr (kNorm == Norm::kLogSumExp) {
-    const auto n = static_cast<std::int64_t>(r->outer);
+    const auto n = static_cast<std::int64_t>(r.outer);
     const auto column = [&](ValueId id) { return node.b.reshape(id, {n, 1}); };
-    const ValueId largest = emit_reduction(node, Reduction::kMax, *r, r->matrix);
-    const ValueId away = node.b.unary(kExp, node.b.binary(kSub, r->matrix, column(largest)));
-    const ValueId sum = emit_reduction(node, Reduction::kSum, *r, away);
+    const ValueId largest = emit_reduction(node, Reduction::kMax, r, r.matrix);
+    const ValueId away = node.b.unary(kExp, node.b.binary(kSub, r.matrix, column(largest)));
+    const ValueId sum = emit_reduction(node, Reduction::kSum, r, away);
     return node.output(0, node.b.binary(kAdd, node.b.unary(kLog, sum), largest));
   }
-  const ValueId x = r->matrix;
+  const ValueId x = r.matrix;
   const ValueId terms = kNorm == Norm::kL1 ? node.b.unary(kAbs, x) : node.b.binary(kMul, x, x);
-  const ValueId sum = emit_reduction(node, Reduction::kSum, *r, terms);
+  const ValueId sum = emit_reduction(node, Reduction::kSum, r, terms);
   node.output(0, kNorm == Norm::kL2 ? node.b.unary(kSqrt, sum) : sum);
 }
 

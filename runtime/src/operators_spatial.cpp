@@ -119,7 +119,7 @@ ValueId pool(NodeContext& node, const Window& window, bool largest, const Shape&
 }
 
 void max_pool(NodeContext& node) {
-  if (node.has_output(1)) throw std::runtime_error("only the first output is supported");
+  if (node.has_output(1)) throw std::runtime_error("the output Indices is not supported, only the largest values");
   node.integer("storage_order", 0);  // of the second output
   const Shape shape = node.shape(0);
   const Window window = Window::read(node, spatial(shape), {}, true);

@@ -198,3 +198,22 @@ def test_normalizations_answer_as_onnxruntime() -> None:
         assert_as_onnxruntime(one_node("BatchNormalization", x, numbers), x)
         if rest:
             assert_as_onnxruntime(one_node("InstanceNormalization", x, numbers[:2]), x)
+
+
+@pytest.mark.parametrize(
+    ("op", "each"),
+    [("ReduceL1", np.abs), ("ReduceL2", np.abs), ("ReduceSumSquare", np.square), ("ReduceLogSumExp", np.array)],
+)
+def test_a_norm_over_no_axis_is_that_of_each_element(op: str, each: Callable[[Floats], Floats]) -> None:
+    x = np.random.default_rng(5).normal(size=(2, 3)).astype(np.float32)
+    node = one_node(op, x, [np.zeros(0, np.int64)], noop_with_empty_axes=1)
+    (y,) = run_native(node, [x], [x])
+    assert np.allclose(y, each(x), rtol=1e-6, atol=1e-7)
+
+
+def test_the_places_of_the_largest_are_refused_by_name() -> None:
+    x = np.zeros((1, 1, 4), np.float32)
+    model = one_node("MaxPool", x, [], kernel_shape=[2])
+    model.graph.node[0].output.append("places")
+    with pytest.raises(RuntimeError, match=r'MaxPool "g.it": the output Indices is not supported'):
+        run_native(model, [x], [np.zeros((1, 1, 3), np.float32)])
