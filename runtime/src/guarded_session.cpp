@@ -1,6 +1,7 @@
 #include "guarded_session.h"
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 
 #include "denormals.h"
@@ -14,7 +15,7 @@ GuardedSession::GuardedSession(std::shared_ptr<const Model> model, std::unique_p
   for (const Signal& signal : spec.outputs) {
     for (std::size_t i = 0; i < signal.size(); ++i) {
       nominal_.push_back(static_cast<float>(signal.nominal));
-      limited_.push_back(signal.envelope.has_value());
+      if (signal.envelope) limited_.push_back(limiters_.size());
       limiters_.emplace_back(signal.envelope.value_or(Envelope{1.0, 1.0, 1.0}), spec.dt_s);
     }
   }
@@ -79,8 +80,7 @@ void GuardedSession::flush(float* answers, std::uint32_t* flags) LEARN_RT_REALTI
 
 std::uint32_t GuardedSession::limit(float* answer) LEARN_RT_REALTIME {
   std::uint32_t flags = 0;
-  for (std::size_t i = 0; i < nominal_.size(); ++i) {
-    if (!limited_[i]) continue;
+  for (const std::size_t i : limited_) {
     const float allowed = limiters_[i].next(answer[i]);
     if (allowed != answer[i]) flags = kLimited;
     answer[i] = allowed;
@@ -94,7 +94,10 @@ std::uint32_t GuardedSession::answer_nominal(float* answer, std::uint32_t flags)
 }
 
 bool GuardedSession::finite(const float* answer) const LEARN_RT_REALTIME {
-  return std::all_of(answer, answer + nominal_.size(), [](float v) { return std::isfinite(v); });
+  unsigned strange = 0;  // no way out, so that several are looked at at once
+  for (std::size_t i = 0; i < nominal_.size(); ++i)
+    strange |= static_cast<unsigned>(!(std::fabs(answer[i]) <= FLT_MAX));
+  return strange == 0;
 }
 
 }  // namespace learn_rt

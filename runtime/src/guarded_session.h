@@ -38,9 +38,9 @@ class GuardedSession final : public Session {
   Ranges ranges_;
   std::vector<float> nominal_;
   std::vector<EnvelopeLimiter> limiters_;
-  std::vector<bool> limited_;   // whether an output has an envelope
-  std::vector<float> last_;     // the last sample taken
-  std::vector<float> resting_;  // the answer to a resting window, in begin()
+  std::vector<std::size_t> limited_;  // the outputs that have an envelope
+  std::vector<float> last_;           // the last sample taken
+  std::vector<float> resting_;        // the answer to a resting window, in begin()
   std::size_t preview_, warm_up_, settling_;
   std::size_t taken_ = 0;  // samples since the stream was forgotten, up to `warm_up_`
 };
