@@ -5,13 +5,13 @@ Loaded by every pytest run of the environment, so nothing heavy is imported befo
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from learn_rt.benchmarks.arguments import above_0
 from learn_rt.benchmarks.latency.text import TRANSPORTS
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer the gates' options."""
     add = parser.getgroup("learn-rt", "latency gates of learn-rt").addoption
     add("--learn-models", type=Path, metavar="DIR", help="gate every model of this model repository")
-    add("--learn-budget-us", type=_above_0, metavar="US", help="budget of p50 and p99 (default: the spec's, else 1000)")
-    add("--learn-rate-hz", type=_above_0, metavar="HZ", help="control rate (default: 1 / dt_s of the spec)")
-    add("--learn-seconds", type=_above_0, metavar="S", help="length of a gate (default: until p99 has its samples)")
+    add("--learn-budget-us", type=above_0, metavar="US", help="budget of p50 and p99 (default: the spec's, else 1000)")
+    add("--learn-rate-hz", type=above_0, metavar="HZ", help="control rate (default: 1 / dt_s of the spec)")
+    add("--learn-seconds", type=above_0, metavar="S", help="length of a gate (default: until p99 has its samples)")
     transports = ",".join(TRANSPORTS)
     add("--learn-transports", default=transports, metavar="LIST", help=f"with commas (default: {transports})")
 
@@ -170,13 +170,3 @@ def _gpu_cases(config: pytest.Config) -> list[Case]:
     from learn_rt.benchmarks.latency.gate import Case
 
     return [Case(name, "cuda", mode) for name in _names(config) for mode in ("closed", "paced")]
-
-
-def _above_0(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a finite number above 0, got {text!r}")
-    return value

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from learn_rt.export.names import check_name, check_version
+from learn_rt.export.command_line import add_target, ended, parse, show, table
 
 EPILOG = """example: learn-import policy.onnx --spec spec.yaml --samples recording.npz --out models/
 MODEL is an ONNX file, a TorchScript file, or package.module:Net: a torch module, or what returns one. The last runs the
@@ -23,28 +22,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("model", metavar="MODEL", help="policy.onnx, policy.pt (TorchScript) or package.module:Net")
     parser.add_argument("--spec", type=Path, metavar="YAML", help="names, units, timing: what the model does not tell")
     parser.add_argument("--samples", type=Path, metavar="NPZ", help="recorded signals by name, or samples x, or both")
-    parser.add_argument("--out", default="models", metavar="DIR", help="the model repository (default: models)")
-    parser.add_argument("--name", help="the model's name (default: the spec's, or the file's)")
-    parser.add_argument("--version", type=int, metavar="N", help="the version's number (default: the next)")
+    add_target(parser, "the spec's, or the file's")
     parser.add_argument("--draft", action="store_true", help="print a spec file with `?` for what is missing, and stop")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    options = parser.parse_args(argv)
-    try:
-        if options.name is not None:
-            check_name(options.name)
-        if options.version is not None:
-            check_version(options.version)
-    except ValueError as error:
-        parser.error(str(error))
-    try:
-        return _draft(options) if options.draft else _import(options)
-    except ModuleNotFoundError as error:
-        print(f"learn-import: needs {error.name}: pip install 'learn-rt[train,export]'", file=sys.stderr)
-    except (ValueError, OSError, RuntimeError) as error:
-        print(f"learn-import: {next(iter(str(error).strip().splitlines()), repr(error))}", file=sys.stderr)
-    except KeyboardInterrupt:
-        print("learn-import: interrupted", file=sys.stderr)
-    return 1
+    options = parse(parser, argv)
+    return ended("learn-import", lambda: _draft(options) if options.draft else _import(options))
 
 
 def _draft(options: argparse.Namespace) -> int:
@@ -66,7 +48,6 @@ def _import(options: argparse.Namespace) -> int:
     # On use: --help and a mistyped option do not wait seconds for torch.
     from rich.console import Console
 
-    from learn_rt.export.cli import table
     from learn_rt.export.imports.pipeline import import_model
     from learn_rt.export.pipeline import ParityError
 
@@ -85,12 +66,5 @@ def _import(options: argparse.Namespace) -> int:
     except ParityError as error:
         log.print(table(error.rows))
         raise
-    for note in report.notes:
-        print(f"learn-import: note: {note}", file=sys.stderr)
-    if options.json:
-        print(json.dumps(report.to_dict(), indent=2))
-        return 0
-    Console().print(table(report.rows, spec))
-    added = ", ".join(report.added) if report.added else "nothing new: this very import is there"
-    print(f"{report.folder}: {added}")
+    show(report, spec, options.json, [], "import")
     return 0

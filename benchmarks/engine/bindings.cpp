@@ -8,9 +8,8 @@
 #include "evict.h"
 #include "laps.h"
 #include "learn_rt/model.h"
-#include "ort_arm.h"
-#include "ort_rollout_arm.h"
 #include "probe.h"
+#include "python_arms.h"
 #include "session_arm.h"
 
 namespace py = pybind11;
@@ -19,21 +18,6 @@ using FloatArray = py::array_t<float, py::array::c_style | py::array::forcecast>
 using Path = std::filesystem::path;
 
 namespace {
-
-// {"buckets": int64[k], "counts": int64[k], "max": ns}: only the buckets that were hit.
-py::dict to_python(const Histogram& histogram) {
-  std::vector<std::int64_t> buckets, counts;
-  for (std::size_t i = 0; i < Histogram::Buckets::kBuckets; ++i) {
-    if (histogram.counts()[i] == 0) continue;
-    buckets.push_back(static_cast<std::int64_t>(i));
-    counts.push_back(histogram.counts()[i]);
-  }
-  py::dict result;
-  result["buckets"] = py::array_t<std::int64_t>(static_cast<py::ssize_t>(buckets.size()), buckets.data());
-  result["counts"] = py::array_t<std::int64_t>(static_cast<py::ssize_t>(counts.size()), counts.data());
-  result["max"] = histogram.max();
-  return result;
-}
 
 std::vector<float> rows(const FloatArray& array, std::size_t width, const char* what) {
   if (array.ndim() != 2 || array.shape(0) < 1 || array.shape(1) != static_cast<py::ssize_t>(width)) {
@@ -90,37 +74,12 @@ std::int64_t first_answer_ns(const Path& folder) {
   return now_ns() - start;
 }
 
-std::unique_ptr<OrtArm> make_ort_arm(
-    const std::string& library, const std::string& graph, std::size_t window, std::size_t n_features,
-    std::size_t n_outputs, const std::vector<std::tuple<std::string, std::string, std::vector<std::int64_t>>>& states) {
-  std::vector<OrtState> list;
-  for (const auto& [input, output, shape] : states) list.push_back({input, output, shape});
-  return std::make_unique<OrtArm>(library, graph, window, n_features, n_outputs, std::move(list));
-}
-
 }  // namespace
 
 PYBIND11_MODULE(_engine, m) {
   m.doc() = "The engine's benchmark: arms, the loop that times them, and the machine's own limits.";
-  const auto own = py::module_local();  // `_latency` has some of the same classes
-
-  py::class_<Arm, std::shared_ptr<Arm>>(m, "Arm", own).def_property_readonly("what", &Arm::what);
-  py::class_<SessionArm, Arm, std::shared_ptr<SessionArm>>(m, "SessionArm", own)
-      .def(py::init<const Path&, const std::string&>(), py::arg("version_folder"), py::arg("backend"));
-  py::class_<RolloutSizes>(m, "RolloutSizes", own)
-      .def(py::init<std::size_t, std::size_t, std::size_t, std::size_t>(), py::arg("n_states"), py::arg("n_actions"),
-           py::arg("candidates"), py::arg("horizon"));
-  py::class_<RolloutArm, Arm, std::shared_ptr<RolloutArm>>(m, "RolloutArm", own)
-      .def(py::init<const Path&, const std::string&, RolloutSizes, std::size_t>(), py::arg("version_folder"),
-           py::arg("backend"), py::arg("sizes"), py::arg("threads") = 1);
-  py::class_<OrtArm, Arm, std::shared_ptr<OrtArm>>(m, "OrtArm", own)
-      .def(py::init(&make_ort_arm), py::arg("library"), py::arg("graph"), py::arg("window"), py::arg("n_features"),
-           py::arg("n_outputs"), py::arg("states"));
-  py::class_<OrtRolloutArm, Arm, std::shared_ptr<OrtRolloutArm>>(m, "OrtRolloutArm", own)
-      .def(py::init<const std::string&, const std::string&, std::size_t, RolloutSizes, std::size_t>(),
-           py::arg("library"), py::arg("graph"), py::arg("window"), py::arg("sizes"), py::arg("threads") = 1);
-
-  py::class_<Laps>(m, "Laps", own)
+  bind_arms(m);
+  py::class_<Laps>(m, "Laps")
       .def(py::init(&make_laps), py::arg("arm"), py::arg("samples"), py::arg("answers") = py::none())
       .def("warm_up", &Laps::warm_up, py::call_guard<py::gil_scoped_release>(), "Run one period without a record.")
       .def("run", &run, py::arg("duration_ns"), py::arg("least") = 1, py::arg("every_ns") = 0,

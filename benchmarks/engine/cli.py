@@ -8,10 +8,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from learn_rt.benchmarks.arguments import above_0, among
 from learn_rt.benchmarks.engine.models import ROWS
 
 EPILOG = "example: chrt -f 50 learn-bench engine --rows gait-mlp-15,cost-mlp --weights fp32,int8 --json engine.json"
-FORMS = ("fp32", "bf16", "int8")
+FORMS = ("fp32", "bf16", "int8")  # of the table; others where they are asked for
+KNOWN_FORMS = ("fp32", "bf16", "int16", "int8")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -26,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     from learn_rt.benchmarks.latency import machine
     from learn_rt.spec import Weights
 
-    forms = tuple(Weights(form) for form in options.weights)
+    # fp32 is what the others are compared with.
+    forms = tuple(Weights(form) for form in dict.fromkeys(["fp32", *options.weights]))
     log, out = Console(stderr=True), Console(width=200)
     all_measured = []
     try:
@@ -53,34 +56,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="learn-bench engine", description=__doc__, epilog=EPILOG)
     add = parser.add_argument
-    add("--rows", type=_among(ROWS), default=ROWS, metavar="LIST", help=f"default: all of {','.join(ROWS)}")
-    add("--weights", type=_among(FORMS), default=FORMS, metavar="LIST", help=f"default: {','.join(FORMS)}")
+    add("--rows", type=among(ROWS), default=ROWS, metavar="LIST", help=f"default: all of {','.join(ROWS)}")
+    add("--weights", type=among(KNOWN_FORMS), default=FORMS, metavar="LIST", help=f"default: {','.join(FORMS)}")
     add("--json", type=Path, metavar="FILE", help="write the rows there")
     add("--where", action="store_true", help="say too where this machine's limits are, and what a session takes of it")
-    add("--seconds", type=_above_0, default=6.0, metavar="S", help="of each row, all arms together (%(default)s)")
-    add("--cold-seconds", type=_above_0, default=2.0, metavar="S", help="of each row's cold answers (%(default)s)")
-    add("--threads", type=int, default=1, metavar="N", help="of rollouts, on both sides (%(default)s)")
+    add("--seconds", type=above_0, default=6.0, metavar="S", help="of each row, all arms together (%(default)s)")
+    add("--cold-seconds", type=above_0, default=2.0, metavar="S", help="of each row's cold answers (%(default)s)")
+    add("--threads", type=int, metavar="N", help="of rollouts, on both sides (default: 2 of a horizon of 75, else 1)")
     add("--cache", type=Path, default=Path("build/bench/engine-models"), metavar="DIR", help="of nets (%(default)s)")
     return parser
-
-
-def _among(known: tuple[str, ...]):  # type: ignore[no-untyped-def]  # argparse wants a function of a text
-    def parse(text: str) -> list[str]:
-        given = text.split(",")
-        if not set(given) <= set(known):
-            raise argparse.ArgumentTypeError(f"must be among {','.join(known)}, got {text!r}")
-        if known is FORMS and "fp32" not in given:
-            given.insert(0, "fp32")  # what the others are compared with
-        return given
-
-    return parse
-
-
-def _above_0(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a finite number above 0, got {text!r}")
-    return value

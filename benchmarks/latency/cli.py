@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from learn_rt.benchmarks.arguments import above_0, among
 from learn_rt.benchmarks.latency.text import TRANSPORTS
 
 if TYPE_CHECKING:
@@ -74,27 +75,16 @@ def _parser() -> argparse.ArgumentParser:
         help="a model repository (default: the demo's, and a net of each other system)",
     )
     add("--out", type=Path, default=Path("build/bench"), metavar="DIR", help="where latency.json goes (%(default)s)")
-    add("--seconds", type=_above_0, metavar="S", help="length of each gate (default: until p99 has its samples)")
-    add("--transports", type=_transports, default=TRANSPORTS, metavar="LIST", help=f"default: {','.join(TRANSPORTS)}")
+    add("--seconds", type=above_0, metavar="S", help="length of each gate (default: until p99 has its samples)")
+    add(
+        "--transports",
+        type=among(TRANSPORTS),
+        default=TRANSPORTS,
+        metavar="LIST",
+        help=f"default: {','.join(TRANSPORTS)}",
+    )
     add("--json", action="store_true", help="print the JSON instead of the table")
     return parser
-
-
-def _transports(text: str) -> list[str]:
-    given = text.split(",")
-    if not set(given) <= set(TRANSPORTS):
-        raise argparse.ArgumentTypeError(f"must be among {','.join(TRANSPORTS)}, got {text!r}")
-    return given
-
-
-def _above_0(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a finite number above 0, got {text!r}")
-    return value
 
 
 def _unless_unmeasurable(measured: Callable[[], T], said: set[str]) -> T | None:

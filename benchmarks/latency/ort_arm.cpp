@@ -43,10 +43,4 @@ std::uint32_t OrtArm::answer(const float* sample, float* values) {
   return 0;
 }
 
-Stages OrtArm::stages(std::int64_t call_ns) const noexcept {
-  Stages stages;
-  stages.compute = call_ns;
-  return stages;
-}
-
 }  // namespace learn_rt::bench

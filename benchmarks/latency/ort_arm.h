@@ -24,7 +24,6 @@ class OrtArm final : public Arm {
          std::size_t n_outputs, std::vector<OrtState> states);
 
   std::uint32_t answer(const float* sample, float* values) override;
-  Stages stages(std::int64_t call_ns) const noexcept override;
 
   std::size_t n_features() const noexcept override { return n_features_; }
   std::size_t n_outputs() const noexcept override { return y_.size(); }

@@ -16,7 +16,6 @@ class OrtRolloutArm final : public Arm {
                 std::size_t threads);
 
   std::uint32_t answer(const float* sample, float* values) override;
-  Stages stages(std::int64_t call_ns) const noexcept override;
 
   std::size_t n_features() const noexcept override { return sizes_.n_features(); }
   std::size_t n_outputs() const noexcept override { return sizes_.n_outputs(); }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from learn_rt.benchmarks.latency.streams import Floats, Stream, check_golden, judged_by, onnx_session
+from learn_rt.benchmarks.latency.streams import Floats, Stream, allowed, check_golden, judged_by, onnx_session
 from learn_rt.spec import Spec
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ def rollout_stream(folder: Path, spec: Spec, candidates: int | None = None) -> S
     Raises: Unmeasurable: no model.onnx; ValueError: golden samples that ONNX Runtime does not reproduce.
     """
     model = onnx_session(judged_by(folder, spec))
-    assert spec.tolerance is not None
     n, k = spec.n_outputs, candidates or CANDIDATES
     with np.load(folder / "golden.npz", allow_pickle=False) as golden:
         x, plans, y = golden["x"], golden["actions"], golden["y"]
@@ -52,7 +51,7 @@ def rollout_stream(folder: Path, spec: Spec, candidates: int | None = None) -> S
         answers[end] = model.run(["y"], {"x": history, "actions": plans[end]})[0]
     before = np.roll(rows[:, n:], 1, axis=0)
     samples = np.concatenate([rows[:, :n], before, plans.reshape(len(rows), -1)], axis=1)
-    return Stream(_plain(samples), _plain(answers.reshape(len(rows), -1)), 2 * spec.tolerance)
+    return Stream(_plain(samples), _plain(answers.reshape(len(rows), -1)), allowed(spec))
 
 
 def empty_rollout_stream(stream: Stream, spec: Spec) -> Stream:

@@ -19,11 +19,6 @@ class SessionArm final : public Arm {
   }
 
   std::uint32_t answer(const float* sample, float* values) override { return session_->step(sample, values); }
-  Stages stages(std::int64_t call_ns) const noexcept override {
-    Stages stages;
-    stages.compute = call_ns;
-    return stages;
-  }
   void settle() override { session_->settle(); }
 
   std::size_t n_features() const noexcept override { return session_->n_features(); }

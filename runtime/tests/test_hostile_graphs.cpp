@@ -8,8 +8,7 @@
 #include <random>
 
 #include "lanes.h"
-#include "lowering.h"
-#include "onnx_writer.h"
+#include "refusal.h"
 #include "small_model.h"
 
 namespace learn_rt {
@@ -49,21 +48,14 @@ TEST(HostileGraph, FlippedBitsNeverLeadOutOfBounds) {
 // What lowering a graph of one node with these integers as its second and later inputs says.
 std::string refusal(const std::string& op, const std::vector<std::vector<std::int64_t>>& inputs,
                     const std::vector<OnnxWriter::Attribute>& attributes = {}) {
-  OnnxWriter writer;
-  writer.input("x", {-1, 4});
-  std::vector<std::string> names{"x"};
-  for (const auto& values : inputs) {
-    names.push_back("i" + std::to_string(names.size()));
-    writer.integers(names.back(), values);
-  }
-  writer.node(op, names, {"y"}, attributes);
-  writer.output("y");
-  try {
-    lower(read_onnx(writer.model()), {{"x", {1, 4}}});
-  } catch (const std::runtime_error& error) {
-    return error.what();
-  }
-  return "";
+  return testing::refusal([&](OnnxWriter& writer) {
+    std::vector<std::string> names{"x"};
+    for (const auto& values : inputs) {
+      names.push_back("i" + std::to_string(names.size()));
+      writer.integers(names.back(), values);
+    }
+    writer.node(op, names, {"y"}, attributes);
+  });
 }
 
 TEST(HostileGraph, NumbersThatLeadOutOfATensorAreRefused) {
@@ -93,21 +85,6 @@ TEST(HostileGraph, NumbersThatLeadOutOfATensorAreRefused) {
   EXPECT_NE(refusal("Hardmax", {}), "");
 }
 
-// What lowering a graph of these nodes says; `write` adds initializers and nodes to it. Input x is [1, 4].
-template <class Write>
-std::string refusal_of(Write write) {
-  OnnxWriter writer;
-  writer.input("x", {-1, 4});
-  write(writer);
-  writer.output("y");
-  try {
-    lower(read_onnx(writer.model()), {{"x", {1, 4}}});
-  } catch (const std::runtime_error& error) {
-    return error.what();
-  }
-  return "";
-}
-
 TEST(HostileGraph, WholeNumbersAsWeightsAreRefused) {
   EXPECT_NE(refusal("MatMul", {{1, 2, 3, 4}}), "");
   const auto matrix = [](OnnxWriter& w, std::int64_t columns) {
@@ -117,7 +94,7 @@ TEST(HostileGraph, WholeNumbersAsWeightsAreRefused) {
   };
   for (const char* op : {"MatMul", "Gemm"}) {
     for (const std::int64_t columns : {1, 8}) {
-      EXPECT_NE(refusal_of([&](OnnxWriter& w) {
+      EXPECT_NE(testing::refusal([&](OnnxWriter& w) {
                   matrix(w, columns);
                   w.node(op, {"x", "w"}, {"y"});
                 }),
@@ -128,7 +105,7 @@ TEST(HostileGraph, WholeNumbersAsWeightsAreRefused) {
 }
 
 TEST(HostileGraph, AConstantWithoutItsTensorIsRefused) {
-  EXPECT_NE(refusal_of([](OnnxWriter& w) {
+  EXPECT_NE(testing::refusal([](OnnxWriter& w) {
               w.node("Constant", {}, {"c"}, {{"value", 0}});  // a number where a tensor must be
               w.node("Add", {"x", "c"}, {"y"});
             }),
@@ -141,14 +118,14 @@ TEST(HostileGraph, NothingTimesAGreatDealIsRefusedAtOnce) {
       w.integers("shape", {huge, 0});
       w.node("ConstantOfShape", {"shape"}, {"c"});
     };
-    EXPECT_NE(refusal_of([&](OnnxWriter& w) {
+    EXPECT_NE(testing::refusal([&](OnnxWriter& w) {
                 empty(w);
                 w.integers("zero", {0});
                 w.integers("end", {INT64_MAX});
                 w.node("Slice", {"c", "zero", "end", "zero"}, {"y"});
               }),
               "");
-    EXPECT_NE(refusal_of([&](OnnxWriter& w) {
+    EXPECT_NE(testing::refusal([&](OnnxWriter& w) {
                 empty(w);
                 w.node("Concat", std::vector<std::string>(1000, "c"), {"y"}, {{"axis", 1}});
               }),
@@ -157,7 +134,7 @@ TEST(HostileGraph, NothingTimesAGreatDealIsRefusedAtOnce) {
 }
 
 TEST(HostileGraph, WeightsAreCountedEachTimeTheyArePacked) {
-  EXPECT_NE(refusal_of([](OnnxWriter& w) {
+  EXPECT_NE(testing::refusal([](OnnxWriter& w) {
               w.integers("shape", {2048, 2048});
               w.integers("row", {1, 2048});
               w.node("ConstantOfShape", {"shape"}, {"w"});  // 16 MiB from 60 bytes
@@ -174,7 +151,7 @@ TEST(HostileGraph, WeightsAreCountedEachTimeTheyArePacked) {
 }
 
 TEST(HostileGraph, ProductsWithoutEndAreRefusedBeforeTheyAreComputed) {
-  EXPECT_NE(refusal_of([](OnnxWriter& w) {
+  EXPECT_NE(testing::refusal([](OnnxWriter& w) {
               w.integers("shape", {4096, 4096});
               w.node("ConstantOfShape", {"shape"}, {"w"});
               w.node("MatMul", {"w", "w"}, {"y"});

@@ -2,28 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include "lowering.h"
-#include "onnx_writer.h"
+#include "refusal.h"
 
 namespace learn_rt {
 namespace {
 
 using testing::OnnxWriter;
-
-// What lowering a graph with input x [1, 4] says; `write` adds the rest of it.
-template <class Write>
-std::string refusal(Write write) {
-  OnnxWriter writer;
-  writer.input("x", {-1, 4});
-  write(writer);
-  writer.output("y");
-  try {
-    lower(read_onnx(writer.model()), {{"x", {1, 4}}});
-  } catch (const std::runtime_error& error) {
-    return error.what();
-  }
-  return "";
-}
+using testing::refusal;
 
 TEST(Lowering, SaysAllOperatorsThatAreLackingAtOnce) {
   EXPECT_EQ(refusal([](OnnxWriter& w) {
