@@ -95,7 +95,7 @@ def export(
             formats that it lacks are added to it.
         formats: among "onnx" (model.onnx, and step.onnx where there are states), "torchscript" (model.pt), "pt2"
             (model.pt2) and "aoti" (model.aoti.pt2).
-        weights: "fp32", "bf16" or "int8": how the native engine keeps them. The files stay float32.
+        weights: "fp32", "bf16", "int16", "int8" or "mixed": how the native engine keeps them; the files stay float32.
         weights_limit: what that may lose on the held-out samples, of each output's standard deviation.
         say: told what is being done.
     Raises: ParityError: a file exceeds the tolerance; LossError: the weights' form loses too much;

@@ -89,6 +89,9 @@ PYBIND11_MODULE(_runtime, m) {
       .def_property_readonly("spec", &python_spec, "The model's learn_rt.spec.Spec.")
       .def_property_readonly("backend", &Model::backend, "native, onnxruntime or torchscript.")
       .def_property_readonly("choice", &Model::choice, "The backend taken, and why the ones before it were not.")
+      .def_property_readonly(
+          "n_matrices", [](const Model& self) { return self.footprint().matrices; },
+          "How many matrices are large enough to be kept in fewer bits; 0 where the backend does not tell.")
       .def("infer", &infer, py::arg("windows"), py::arg("actions") = py::none(),
            "Return the answers (batch, n_outputs) to whole windows (batch, window, n_features), as model.onnx gives "
            "them:\n"

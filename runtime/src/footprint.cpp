@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "weights.h"
+
 namespace learn_rt {
 namespace {
 
@@ -39,7 +41,10 @@ std::size_t frame_bytes(const Program& program, const std::vector<std::size_t>& 
 Footprint footprint_of(const Program& program) {
   Sum sum(program);
   for (std::size_t i = 0; i < program.instructions.size(); ++i) sum.add(i, 1);
-  return {sum.total, {}, frame_bytes(program, std::vector<std::size_t>(program.buffers.size(), 1))};
+  return {sum.total,
+          {},
+          frame_bytes(program, std::vector<std::size_t>(program.buffers.size(), 1)),
+          count_matrices(program)};
 }
 
 Footprint footprint_of(const LanePlan& plan) {
@@ -51,7 +56,7 @@ Footprint footprint_of(const LanePlan& plan) {
   settle.add(plan.early_shared, 1);
   settle.add(plan.early_lane, plan.lanes);
   settle.add(plan.early_oldest, 1);
-  return {answer.total, settle.total, frame_bytes(plan.program, plan.rows)};
+  return {answer.total, settle.total, frame_bytes(plan.program, plan.rows), count_matrices(plan.program)};
 }
 
 // As Candidates::run goes.
@@ -70,7 +75,7 @@ Footprint footprint_of(const LanePlan& plan, std::size_t candidates, std::size_t
     sum.add(plan.later_lane, lanes * candidates);
     sum.add(plan.early_lane, lanes * early);
   }
-  return {sum.total, {}, frame_bytes(plan.program, plan.rows)};
+  return {sum.total, {}, frame_bytes(plan.program, plan.rows), count_matrices(plan.program)};
 }
 
 }  // namespace learn_rt

@@ -121,7 +121,7 @@ LanePlan LanePlan::make(const std::string& step_onnx, const Spec& spec) {
     plan.states.push_back({state.name, now, next, size, slides && state.scope == Scope::kLane});
   }
   own_next_states(program, plan.states);
-  store_weights(program, spec.weights);
+  store_weights(program, spec);
   partition(plan);
   for (const Indices* indices : {&plan.critical_shared, &plan.critical_lane}) {
     for (const std::size_t i : *indices) {

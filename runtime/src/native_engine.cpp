@@ -48,7 +48,7 @@ Program lower_whole(const ModelFolder& folder) {
     throw std::runtime_error("output \"y\" does not fit the spec");
   }
   program.input("x");
-  store_weights(program, spec.weights);
+  store_weights(program, spec);
   return program;
 }
 

@@ -40,13 +40,16 @@ void DenseOperation::run(const Source* in, const Result* out, std::size_t first,
   }
 }
 
-Work DenseOperation::work() const { return {panels_.bytes(), inner_ * panels_.inputs * panels_.outputs}; }
+Work DenseOperation::work() const { return {panels_.size(), inner_ * panels_.inputs * panels_.outputs}; }
 
-std::shared_ptr<const Operation> DenseOperation::with_weights(Weights form) const {
+bool DenseOperation::stores_weights() const {
   // A small one is few bytes, and often what a long linear path or the sensors' own scale depends on.
   constexpr std::size_t kLeast = 4096;
-  const bool worth = panels_.inputs * panels_.outputs >= kLeast;
-  if (!worth || panels_.form == form || (form == Weights::kInt8 && panels_.inputs > kMaxInt8Inputs)) return nullptr;
+  return panels_.inputs * panels_.outputs >= kLeast;
+}
+
+std::shared_ptr<const Operation> DenseOperation::with_weights(Weights form) const {
+  if (panels_.form == form || (form == Weights::kInt8 && panels_.inputs > kMaxInt8Inputs)) return nullptr;
   return std::make_shared<DenseOperation>(repack(panels_, form), inner_);
 }
 
@@ -57,6 +60,7 @@ void DenseOperation::warm() const LEARN_RT_REALTIME {
   };
   touch(panels_.weights.data(), panels_.weights.size() * sizeof(float));
   touch(panels_.words.data(), panels_.words.size() * sizeof(std::uint32_t));
+  touch(panels_.bytes.data(), panels_.bytes.size());
 }
 
 void ThinDenseOperation::run(const Source* in, const Result* out, std::size_t first,

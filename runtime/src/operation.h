@@ -34,7 +34,8 @@ class Operation {
 
   // What one row takes; nothing, of what has no weights.
   virtual Work work() const { return {}; }
-  // The same with its weights in another form; null when it has none that are worth it.
+  // Whether its weights are worth fewer bits, and the same with them in another form, where that can be.
+  virtual bool stores_weights() const { return false; }
   virtual std::shared_ptr<const Operation> with_weights(Weights /*form*/) const { return nullptr; }
   // Brings the weights into the cache.
   virtual void warm() const LEARN_RT_REALTIME {}
@@ -85,6 +86,7 @@ class DenseOperation final : public Operation {
       : panels_(std::move(panels)), kernel_(dense_kernel(panels_.form)), inner_(inner) {}
   void run(const Source* in, const Result* out, std::size_t first, std::size_t last) const LEARN_RT_REALTIME override;
   Work work() const override;
+  bool stores_weights() const override;
   std::shared_ptr<const Operation> with_weights(Weights form) const override;
   void warm() const LEARN_RT_REALTIME override;
 

@@ -3,116 +3,20 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
-#include <initializer_list>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <set>
-#include <stdexcept>
-#include <string_view>
 
 #include "learn_rt/envelope.h"
+#include "spec_json.h"
 
 namespace learn_rt {
 namespace {
 
-using nlohmann::json;
+using namespace spec_json;  // NOLINT: this file reads by it from end to end
 
 constexpr std::size_t kMaxBytes = std::size_t{4} << 20;
 constexpr std::int64_t kMaxElements = 4096;
 constexpr std::int64_t kMaxWindow = 65536;
-constexpr std::size_t kMaxDepth = 64;
-
-[[noreturn]] void fail(const std::string& path, const std::string& what) {
-  throw std::runtime_error("spec.json: " + what + " - at " + path);
-}
-
-// Parses JSON and refuses what nlohmann would let pass: a key given twice (the last would win), and bottomless nesting.
-json parse_strictly(const std::string& text) {
-  std::vector<std::set<std::string>> keys;
-  const auto check = [&keys](int, json::parse_event_t event, json& value) {
-    if (event == json::parse_event_t::object_start || event == json::parse_event_t::array_start) {
-      keys.emplace_back();
-      if (keys.size() > kMaxDepth) fail("$", "nested deeper than " + std::to_string(kMaxDepth));
-    } else if (event == json::parse_event_t::object_end || event == json::parse_event_t::array_end) {
-      keys.pop_back();
-    } else if (event == json::parse_event_t::key) {
-      if (!keys.back().insert(value.get<std::string>()).second) fail("$", "key " + value.dump() + " appears twice");
-    }
-    return true;
-  };
-  try {
-    return json::parse(text, check);
-  } catch (const json::exception& error) {
-    fail("$", std::string("not JSON: ") + error.what());
-  }
-}
-
-// One JSON object being read; every key must be known and the required ones there.
-class Object {
- public:
-  Object(const json& value, std::string path, std::initializer_list<std::string_view> known)
-      : value_(value), path_(std::move(path)) {
-    if (!value.is_object()) fail(path_, "expected an object");
-    const std::set<std::string_view> names(known);
-    for (const auto& item : value.items()) {
-      if (names.count(item.key()) == 0) fail(path_, "unknown key \"" + item.key().substr(0, 64) + '"');
-    }
-  }
-
-  std::string path(const std::string& key) const { return path_ + "." + key; }
-
-  // Null when the key is absent or null.
-  const json* find(const std::string& key) const {
-    const auto at = value_.find(key);
-    return at == value_.end() || at->is_null() ? nullptr : &*at;
-  }
-
-  const json& get(const std::string& key) const {
-    const json* found = find(key);
-    if (found == nullptr) fail(path_, "missing key \"" + key + '"');
-    return *found;
-  }
-
-  std::string text(const std::string& key) const {
-    const json& found = get(key);
-    if (!found.is_string()) fail(path(key), "expected a string");
-    return found.get<std::string>();
-  }
-
-  double number(const std::string& key) const { return to_number(get(key), path(key)); }
-
-  double number(const std::string& key, double otherwise) const {
-    return find(key) == nullptr ? otherwise : number(key);
-  }
-
-  std::size_t count(const std::string& key, std::size_t otherwise, std::int64_t low, std::int64_t high) const {
-    return find(key) == nullptr ? otherwise : to_count(get(key), path(key), low, high);
-  }
-
-  static double to_number(const json& value, const std::string& path) {
-    if (!value.is_number() || !std::isfinite(value.get<double>())) fail(path, "expected a finite number");
-    return value.get<double>();
-  }
-
-  static std::size_t to_count(const json& value, const std::string& path, std::int64_t low, std::int64_t high) {
-    if (!value.is_number_integer() || (value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX) ||
-        value.get<std::int64_t>() < low || value.get<std::int64_t>() > high) {
-      fail(path, "expected a whole number from " + std::to_string(low) + " to " + std::to_string(high));
-    }
-    return static_cast<std::size_t>(value.get<std::int64_t>());
-  }
-
- private:
-  const json& value_;
-  std::string path_;
-};
-
-const json& array(const json& value, const std::string& path, std::size_t low, std::size_t high) {
-  if (!value.is_array() || value.size() < low || value.size() > high) {
-    fail(path, "expected an array of " + std::to_string(low) + " to " + std::to_string(high) + " elements");
-  }
-  return value;
-}
 
 std::vector<std::size_t> read_shape(const json& value, const std::string& path) {
   std::vector<std::size_t> shape;
@@ -297,13 +201,33 @@ void check_normalization(const Object& object) {
   if (normalization.get("inside_graph") != true) fail(normalization.path("inside_graph"), "must be true");
 }
 
-Weights parse_weights(const Object& object) {
-  if (object.find("weights") == nullptr) return Weights::kFp32;
-  const std::string form = object.text("weights");
-  if (form == "fp32") return Weights::kFp32;
-  if (form == "bf16") return Weights::kBf16;
-  if (form == "int8") return Weights::kInt8;
-  fail("$.weights", "must be fp32, bf16 or int8");
+Weights to_weights(const json& value, const std::string& path) {
+  constexpr std::pair<const char*, Weights> kForms[] = {{"fp32", Weights::kFp32},
+                                                        {"bf16", Weights::kBf16},
+                                                        {"int16", Weights::kInt16},
+                                                        {"int8", Weights::kInt8},
+                                                        {"mixed", Weights::kMixed}};
+  for (const auto& [name, form] : kForms) {
+    if (value == name) return form;
+  }
+  fail(path, "expected fp32, bf16, int16, int8 or mixed");
+}
+
+void read_weights(const Object& object, Spec& spec) {
+  if (const json* form = object.find("weights")) spec.weights = to_weights(*form, "$.weights");
+  if (const json* mix = object.find("weights_mix")) {
+    for (const json& form : array(*mix, "$.weights_mix", 0, kMaxElements)) {
+      spec.weights_mix.push_back(to_weights(form, "$.weights_mix"));
+    }
+  }
+  const auto& mix = spec.weights_mix;
+  if ((spec.weights == Weights::kMixed) == mix.empty() || std::count(mix.begin(), mix.end(), Weights::kMixed) > 0) {
+    fail("$.weights_mix", "expected the form of each matrix when weights are mixed, and nothing otherwise");
+  }
+  spec.weights_tolerance = object.number("weights_tolerance", 0.0);
+  if ((spec.weights == Weights::kFp32) != (spec.weights_tolerance == 0.0) || spec.weights_tolerance < 0) {
+    fail("$.weights_tolerance", "must be above 0 for weights other than fp32, and is of no use for those");
+  }
 }
 
 }  // namespace
@@ -333,10 +257,10 @@ std::size_t Spec::memory() const noexcept { return std::max(warm_up(), forgettin
 Spec Spec::parse(std::string text) {
   if (text.size() > kMaxBytes) fail("$", "larger than " + std::to_string(kMaxBytes) + " bytes");
   const nlohmann::json body = parse_strictly(text);
-  const Object object(
-      body, "$",
-      {"format", "contract_hash", "name", "kind", "dt_s", "inputs", "outputs", "window", "preview", "horizon", "dtype",
-       "states", "normalization", "forgetting", "tolerance", "weights", "weights_tolerance", "provenance"});
+  const Object object(body, "$",
+                      {"format", "contract_hash", "name", "kind", "dt_s", "inputs", "outputs", "window", "preview",
+                       "horizon", "dtype", "states", "normalization", "forgetting", "tolerance", "weights",
+                       "weights_mix", "weights_tolerance", "provenance"});
   if (object.text("format") != "learn_rt.spec/1") fail("$.format", "expected \"learn_rt.spec/1\"");
   Spec spec;
   spec.contract_hash = read_hash(object);
@@ -371,11 +295,7 @@ Spec Spec::parse(std::string text) {
   spec.forgetting = object.count("forgetting", 0, 0, std::int64_t{1} << 24);
   spec.tolerance = object.number("tolerance", 0.0);
   if (spec.tolerance < 0) fail("$.tolerance", "must not be below 0");
-  spec.weights = parse_weights(object);
-  spec.weights_tolerance = object.number("weights_tolerance", 0.0);
-  if ((spec.weights == Weights::kFp32) != (spec.weights_tolerance == 0.0) || spec.weights_tolerance < 0) {
-    fail("$.weights_tolerance", "must be above 0 for weights other than fp32, and is of no use for those");
-  }
+  read_weights(object, spec);
   if (const nlohmann::json* provenance = object.find("provenance")) {
     if (!provenance->is_object()) fail("$.provenance", "expected an object");
   }

@@ -45,12 +45,15 @@ class Check {
 
 double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 
-const char* name_of(Weights form) { return form == Weights::kFp32 ? "fp32" : form == Weights::kBf16 ? "bf16" : "int8"; }
+const char* name_of(Weights form) {
+  return form == Weights::kFp32 ? "fp32" : form == Weights::kBf16 ? "bf16" : form == Weights::kInt16 ? "int16" : "int8";
+}
 
 // How far a weight may be from the one that came.
 double weight_error(Weights form, double weight, double largest) {
   if (form == Weights::kFp32) return 0.0;
-  return form == Weights::kBf16 ? std::abs(weight) / 256.0 : 0.5 * largest / 127.0;
+  if (form == Weights::kBf16) return std::abs(weight) / 256.0;
+  return 0.5 * largest / (form == Weights::kInt16 ? 32767.0 : 127.0);
 }
 
 void check_dense_size(Check& check, Weights form, std::size_t inputs, std::size_t outputs) {
@@ -95,7 +98,7 @@ void check_dense_size(Check& check, Weights form, std::size_t inputs, std::size_
 }
 
 void check_dense(Check& check) {
-  for (const Weights form : {Weights::kFp32, Weights::kBf16, Weights::kInt8}) {
+  for (const Weights form : {Weights::kFp32, Weights::kBf16, Weights::kInt16, Weights::kInt8}) {
     for (const std::size_t inputs : kSizes) {
       for (const std::size_t outputs : {1U, 5U, 8U, 17U, 31U, 33U, 48U, 101U}) {
         check_dense_size(check, form, inputs, outputs);

@@ -14,10 +14,24 @@ from enum import StrEnum
 from typing import Any
 
 from learn_rt.jsonread import read_dataclass
+from learn_rt.signal import MAX_SIGNALS, MAX_WINDOW, Envelope, Major, Order, Signal
+
+__all__ = [
+    "MAX_SIGNALS",
+    "MAX_WINDOW",
+    "Envelope",
+    "Kind",
+    "Major",
+    "Normalization",
+    "Order",
+    "Scope",
+    "Signal",
+    "Spec",
+    "State",
+    "Weights",
+]
 
 FORMAT = "learn_rt.spec/1"
-MAX_SIGNALS = 4096
-MAX_WINDOW = 65536
 
 
 class Kind(StrEnum):
@@ -29,30 +43,14 @@ class Kind(StrEnum):
     ROLLOUT = "rollout"  # `horizon` future states from a history and as many actions
 
 
-class Major(StrEnum):
-    """Which index runs slowest when signals with history are laid out flat.
-
-    `term`: the signal's whole history, then the next signal. `time`: all neighbours of one history, major and order,
-    tick by tick. See `learn_rt.layout`.
-    """
-
-    TERM = "term"
-    TIME = "time"
-
-
-class Order(StrEnum):
-    """Which end of the history comes first."""
-
-    OLDEST = "oldest"
-    NEWEST = "newest"
-
-
 class Weights(StrEnum):
     """How the native engine keeps the matrices. The files hold float32, and other backends use that."""
 
     FP32 = "fp32"
     BF16 = "bf16"
+    INT16 = "int16"
     INT8 = "int8"
+    MIXED = "mixed"  # each matrix in a form of its own
 
 
 class Scope(StrEnum):
@@ -60,91 +58,6 @@ class Scope(StrEnum):
 
     LANE = "lane"
     STREAM = "stream"
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """Bounds that no answer leaves: |y| <= value [unit], |y'| <= rate [unit/s], |y''| <= second [unit/s^2].
-
-    The derivatives are differences of successive answers over `dt_s`.
-    """
-
-    value: float
-    rate: float
-    second: float
-
-    def __post_init__(self) -> None:
-        for name in ("value", "rate", "second"):
-            bound = getattr(self, name)
-            if not (math.isfinite(bound) and bound > 0):
-                raise ValueError(f"envelope.{name} must be finite and above 0, got {bound}")
-
-
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """One named input or output of a model.
-
-    `shape` is () for a scalar. `elements` names its elements (joints), in order. `range_valid` is physical: a sample
-    outside is refused. `range_trained` is what training saw: a sample outside is flagged. `scale` and `offset`, one
-    number or one an element, turn the value on the wire, which is the graph's, into `unit`: value * scale + offset.
-    `history` values of it, the newest among them, are laid out by `major` and `order`. `feedback_of` names the output
-    whose last value comes back as this input. `envelope` and `nominal` belong to outputs, and hold on the wire.
-    """
-
-    name: str
-    unit: str
-    shape: tuple[int, ...] = ()
-    range_valid: tuple[float, float] | None = None
-    range_trained: tuple[float, float] | None = None
-    history: int = 1
-    major: Major = Major.TIME
-    order: Order = Order.OLDEST
-    scale: float | tuple[float, ...] = 1.0
-    offset: float | tuple[float, ...] = 0.0
-    feedback_of: str | None = None
-    nominal: float = 0.0
-    envelope: Envelope | None = None
-    elements: tuple[str, ...] = field(default=(), metadata={"sparse": True})  # sparse: left out of the JSON by default
-
-    def __post_init__(self) -> None:
-        if not self.name or len(self.name) > 128 or not self.name.isprintable():
-            raise ValueError(f"a signal's name must be 1 to 128 printable characters, got {self.name!r}")
-        if any(n < 1 for n in self.shape) or self.size > MAX_SIGNALS:
-            raise ValueError(f"{self.name}.shape must hold 1 to {MAX_SIGNALS} elements, got {self.shape}")
-        if not 1 <= self.history <= MAX_WINDOW:
-            raise ValueError(f"{self.name}.history must be 1 to {MAX_WINDOW}, got {self.history}")
-        for name in ("range_valid", "range_trained"):
-            bounds = getattr(self, name)
-            if bounds is not None and not (bounds[0] < bounds[1] and all(map(math.isfinite, bounds))):
-                raise ValueError(f"{self.name}.{name} must be finite and increasing, got {bounds}")
-        for name in ("scale", "offset"):
-            numbers = getattr(self, name)
-            if isinstance(numbers, tuple) and len(numbers) != self.size:
-                raise ValueError(f"{self.name}.{name} must be one number or {self.size}, got {len(numbers)}")
-        if not all(math.isfinite(s) and s != 0 for s in self.scales) or not all(map(math.isfinite, self.offsets)):
-            raise ValueError(
-                f"{self.name}.scale must be finite and not 0, and offset finite, got {self.scale}, {self.offset}"
-            )
-        distinct = len(set(self.elements)) == len(self.elements) and all(self.elements)
-        if self.elements and (len(self.elements) != self.size or not distinct):
-            raise ValueError(f"{self.name}.elements must be {self.size} distinct names, got {list(self.elements)}")
-        if not math.isfinite(self.nominal) or (self.envelope and abs(self.nominal) > self.envelope.value):
-            raise ValueError(f"{self.name}.nominal must be finite and inside the envelope, got {self.nominal}")
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return math.prod(self.shape)
-
-    @property
-    def scales(self) -> tuple[float, ...]:
-        """`scale` of each element."""
-        return self.scale if isinstance(self.scale, tuple) else (self.scale,) * self.size
-
-    @property
-    def offsets(self) -> tuple[float, ...]:
-        """`offset` of each element."""
-        return self.offset if isinstance(self.offset, tuple) else (self.offset,) * self.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +113,7 @@ class Spec:
     forgetting: int | None = None
     tolerance: float | None = None  # of the golden samples, absolute, in the outputs' units
     weights: Weights = field(default=Weights.FP32, metadata={"sparse": True})
+    weights_mix: tuple[Weights, ...] = field(default=(), metadata={"sparse": True})  # each matrix's, as they run
     weights_tolerance: float | None = field(default=None, metadata={"sparse": True})  # as kept in fewer bits
     provenance: dict[str, Any] = field(default_factory=dict)
 
@@ -230,6 +144,11 @@ class Spec:
             raise ValueError(
                 "weights_tolerance belongs to weights other than fp32, and to each of those: "
                 f"got {self.weights_tolerance} for {self.weights}"
+            )
+        if (self.weights is Weights.MIXED) != bool(self.weights_mix) or Weights.MIXED in self.weights_mix:
+            raise ValueError(
+                "weights_mix must hold the form of each matrix when weights are mixed, and nothing otherwise: "
+                f"got {[str(form) for form in self.weights_mix]} for {self.weights}"
             )
         outputs = {s.name: s for s in self.outputs}
         for s in self.inputs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 
 from learn_rt.export import export
 from learn_rt.export.cli import main
+from learn_rt.export.folder import write_sums
 from learn_rt.export.weights import LossError
 from learn_rt.runtime import load
 from learn_rt.spec import Kind, Signal, Spec, Weights
@@ -79,6 +81,51 @@ def test_other_backends_stay_exact(int8: Any, pose: tuple[PoseNet, Spec, np.ndar
 def test_bf16_loses_less_than_int8(int8: Any, pose: tuple[PoseNet, Spec, np.ndarray], tmp_path: Path) -> None:
     bf16 = export(*pose, tmp_path, formats=("onnx",), weights="bf16", weights_limit=0.05)
     assert 0 < bf16.weights["rms"] < int8.weights["rms"]
+
+
+def test_int16_loses_a_hundredth_of_what_int8_does(
+    int8: Any, pose: tuple[PoseNet, Spec, np.ndarray], tmp_path: Path
+) -> None:
+    int16 = export(*pose, tmp_path, formats=("onnx",), weights="int16")
+    assert 0 < int16.weights["rms"] < int8.weights["rms"] / 100
+    assert int16.weights["matrices"] == {"int16": 2}  # the first of the three is too small to be worth it
+    found = errors(int16.folder, "native", *pose[::2])
+    assert np.abs(found).max() == pytest.approx(int16.weights["largest"], rel=1e-2)
+
+
+def test_mixed_weights_are_in_as_few_bits_as_the_limit_lets_them(
+    int8: Any, pose: tuple[PoseNet, Spec, np.ndarray], tmp_path: Path
+) -> None:
+    kept = {}
+    for share in (1.1, 0.9, 0.01):  # of what int8 loses
+        limit = share * int8.weights["rms"]
+        report = export(*pose, tmp_path / str(share), formats=("onnx",), weights="mixed", weights_limit=limit)
+        assert report.weights["rms"] <= limit
+        spec = Spec.from_json((report.folder / "spec.json").read_bytes())
+        kept[share] = [str(form) for form in spec.weights_mix]
+        assert load(report.folder, "native").spec.weights is Weights.MIXED
+    assert kept[1.1] == ["int8", "int8"]
+    assert sorted(kept[0.9]) == ["int16", "int8"]
+    assert kept[0.01] == ["int16", "int16"]
+
+
+def test_where_no_matrix_bears_fewer_bits_nothing_is_written(
+    pose: tuple[PoseNet, Spec, np.ndarray], tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=r"none of the 2 matrices can be kept in fewer bits within 0.00%"):
+        export(*pose, tmp_path / "models", formats=("onnx",), weights="mixed", weights_limit=1e-7)
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_mix_for_other_matrices_is_refused(int8: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "1"
+    shutil.copytree(int8.folder, folder)
+    body = json.loads((folder / "spec.json").read_text())
+    (folder / "spec.json").write_text(json.dumps(body | {"weights": "mixed", "weights_mix": ["int8"]}))
+    (folder / "SHA256SUMS").unlink()
+    write_sums(folder)
+    with pytest.raises(RuntimeError, match="names the form of 1 matrices in weights_mix, and there are 2"):
+        load(folder, "native")
 
 
 def test_more_than_the_limit_writes_nothing(pose: tuple[PoseNet, Spec, np.ndarray], tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learn_rt.spec import Envelope, Kind, Normalization, Scope, Signal, Spec, State
+from learn_rt.spec import Envelope, Kind, Normalization, Scope, Signal, Spec, State, Weights
 
 
 def printer_spec() -> Spec:
@@ -149,3 +149,20 @@ def test_only_a_stateful_model_looks_further_ahead_than_its_window():
     for kind, window in ((Kind.POINTWISE, 1), (Kind.WINDOW, 24)):
         with pytest.raises(ValueError, match="preview at least 0 and below it"):
             Spec("carried", kind, 0.01, window=window, preview=24, **signals)
+
+
+def test_mixed_weights_name_each_matrix_and_others_none():
+    mixed = replace(
+        printer_spec(), weights=Weights.MIXED, weights_mix=(Weights.INT8, Weights.FP32), weights_tolerance=1e-3
+    )
+    assert Spec.from_json(mixed.to_json()) == mixed
+    assert json.loads(mixed.to_json())["weights_mix"] == ["int8", "fp32"]
+    assert "weights_mix" not in body()
+    assert mixed.contract_hash == printer_spec().contract_hash
+    for weights, mix in [
+        (Weights.MIXED, ()),
+        (Weights.INT8, (Weights.INT8,)),
+        (Weights.MIXED, (Weights.INT8, Weights.MIXED)),
+    ]:
+        with pytest.raises(ValueError, match="weights_mix must hold the form of each matrix when weights are mixed"):
+            replace(mixed, weights=weights, weights_mix=mix)

@@ -15,6 +15,7 @@ struct Footprint {
   Work answer;                    // in step(); of a rollout session, in rollout()
   Work settle;                    // in settle()
   std::size_t session_bytes = 0;  // memory of a session, beside the model's
+  std::size_t matrices = 0;       // that are large enough to be kept in fewer bits
 };
 
 }  // namespace learn_rt

@@ -56,6 +56,7 @@ struct Spec {
   std::size_t forgetting = 0;        // samples after which two histories agree; 0: not stated
   double tolerance = 0.0;            // of the golden samples, absolute; 0: not stated, 1e-5 of their scale
   Weights weights = Weights::kFp32;  // the form that the native engine keeps the matrices in
+  std::vector<Weights> weights_mix;  // of mixed weights: each matrix's form, in the order in which they run
   double weights_tolerance = 0.0;    // of the golden samples in that form, absolute
   std::string json;                  // the file, to the byte
 

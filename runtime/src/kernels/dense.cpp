@@ -6,6 +6,7 @@
 
 #include <type_traits>
 
+#include "kernels/dispatch.h"
 #include "kernels/kernels.h"
 #include "kernels/store-inl.h"
 
@@ -144,14 +145,5 @@ const DenseKernels* DenseTable() {
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace learn_rt {
-
-HWY_EXPORT(DenseTable);
-
-const DenseKernels& dense_kernels() {
-  static const DenseKernels& table = *HWY_DYNAMIC_DISPATCH(DenseTable)();
-  return table;
-}
-
-}  // namespace learn_rt
+LEARN_RT_CHOSEN(DenseKernels, dense_kernels, DenseTable)
 #endif

@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "kernels/dispatch.h"
 #include "kernels/kernels.h"
 #include "kernels/math-inl.h"
 
@@ -139,14 +140,9 @@ const ElementwiseKernels* Elementwise() {
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
+LEARN_RT_CHOSEN(ElementwiseKernels, elementwise_kernels, Elementwise)
+
 namespace learn_rt {
-
-HWY_EXPORT(Elementwise);
-
-const ElementwiseKernels& elementwise_kernels() {
-  static const ElementwiseKernels& table = *HWY_DYNAMIC_DISPATCH(Elementwise)();
-  return table;
-}
 
 UnaryKernel unary_kernel(Unary kind) {
   return kind < kElementaryCount ? elementwise_kernels().unary[kind]

@@ -9,6 +9,7 @@
 #include <cfloat>
 #include <cmath>
 
+#include "kernels/dispatch.h"
 #include "kernels/kernels.h"
 #include "kernels/math-inl.h"
 
@@ -134,14 +135,5 @@ const FunctionKernels* Functions() {
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace learn_rt {
-
-HWY_EXPORT(Functions);
-
-const FunctionKernels& function_kernels() {
-  static const FunctionKernels& table = *HWY_DYNAMIC_DISPATCH(Functions)();
-  return table;
-}
-
-}  // namespace learn_rt
+LEARN_RT_CHOSEN(FunctionKernels, function_kernels, Functions)
 #endif

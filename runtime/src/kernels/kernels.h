@@ -60,23 +60,31 @@ struct ElementwiseKernels {
 // A weight matrix of `inputs` by `outputs`, in panels of `width` outputs, each contiguous along the inputs, so that one
 // broadcast input meets one load. The last panel is padded with zeros.
 //
-// In fewer bits, a word holds the weights of one output for 2 (bf16) or 4 (int8) inputs that follow each other.
+// In fewer bits, an output's weights for two inputs that follow each other lie together.
 struct Panels {
   std::size_t inputs = 0, outputs = 0, width = 0;
   Weights form = Weights::kFp32;
   Lines<float> weights;        // fp32: [panel][input][width]
-  Lines<std::uint32_t> words;  // bf16, int8: [panel][group of inputs][width]
-  Lines<float> scale;          // int8: [panel][width]
+  Lines<std::uint32_t> words;  // bf16, int16: [panel][pair of inputs][width]
+  Lines<std::int8_t> bytes;    // int8: [panel][pair of inputs][width][2], an even number of pairs
+  Lines<float> scale;          // int16, int8: [panel][width]
   Lines<float> bias;           // [panel][width]
 
   // Bytes that one product reads.
-  std::size_t bytes() const noexcept { return 4 * (weights.size() + words.size() + scale.size() + bias.size()); }
+  std::size_t size() const noexcept {
+    return 4 * (weights.size() + words.size() + scale.size() + bias.size()) + bytes.size();
+  }
 };
 
 // y[r][o] = bias[o] + sum_i x[r][i] w[i][o] for `rows` rows, strides in floats. Each row's sums run in the same order
 // whatever the number of rows: the same row gives the same bits.
 using DenseKernel = void (*)(const float* x, std::size_t x_stride, std::size_t rows, const Panels& w, float* y,
                              std::size_t y_stride) noexcept;
+
+// Of panels whose words hold two weights.
+struct PairKernels {
+  DenseKernel bf16, int16;
+};
 
 struct DenseKernels {
   std::size_t width;  // of the panels
@@ -139,8 +147,8 @@ const SpatialKernels& spatial_kernels();
 const FunctionKernels& function_kernels();
 UnaryKernel unary_kernel(Unary kind);
 const DenseKernels& dense_kernels();
-DenseKernel dense_bf16();
-DenseKernel dense_int8();
+const PairKernels& pair_kernels();
+const DenseKernel& dense_int8();
 // The one for panels of this form.
 DenseKernel dense_kernel(Weights form);
 const RecurrentKernels& recurrent_kernels();

@@ -27,47 +27,70 @@ void for_each(const Panels& p, Body body) {
   }
 }
 
-Panels emptied(const Panels& from, Weights form, std::size_t group) {
+// Bytes are filled up to whole groups of four inputs.
+std::size_t pairs_of(const Panels& p) { return p.form == Weights::kInt8 ? (p.inputs + 3) / 4 * 2 : (p.inputs + 1) / 2; }
+std::size_t panels_of(const Panels& p) { return p.bias.size() / p.width; }
+
+Panels emptied(const Panels& from, Weights form) {
   Panels to;
   to.inputs = from.inputs;
   to.outputs = from.outputs;
   to.width = from.width;
   to.form = form;
   to.bias = from.bias;
-  const std::size_t n_panels = from.bias.size() / from.width, groups = (from.inputs + group - 1) / group;
-  to.words.assign(n_panels * groups * from.width, 0);
+  const std::size_t pairs = panels_of(from) * pairs_of(to) * from.width;
+  if (form == Weights::kInt8) {
+    to.bytes.assign(2 * pairs, 0);
+  } else {
+    to.words.assign(pairs, 0);
+  }
   return to;
 }
 
 Panels to_bf16(const Panels& from) {
-  Panels to = emptied(from, Weights::kBf16, 2);
-  const std::size_t groups = (from.inputs + 1) / 2;
+  Panels to = emptied(from, Weights::kBf16);
+  const std::size_t pairs = pairs_of(to);
   for_each(from, [&](std::size_t panel, std::size_t column, std::size_t i, float weight) {
-    to.words[(panel * groups + i / 2) * to.width + column] |= bf16(weight) << (16 * (i % 2));
+    to.words[(panel * pairs + i / 2) * to.width + column] |= bf16(weight) << (16 * (i % 2));
   });
   return to;
 }
 
-// Weights are kept as w + 128, so that a shift and a mask widen them: the kernel takes the 128 away again. Of the four
-// inputs of a word, the first two are bytes 0 and 2, the others bytes 1 and 3: pairs that widen to neighbours.
-Panels to_int8(const Panels& from) {
-  constexpr unsigned kByte[4] = {0, 2, 1, 3};
-  Panels to = emptied(from, Weights::kInt8, 4);
-  const std::size_t groups = (from.inputs + 3) / 4;
+// What one whole number stands for of each output: its largest weight is `most`.
+void find_scales(const Panels& from, float most, Panels& to) {
   to.scale.assign(from.bias.size(), 0.0F);
   for_each(from, [&](std::size_t panel, std::size_t column, std::size_t, float weight) {
     float& largest = to.scale[panel * to.width + column];
     largest = std::max(largest, std::abs(weight));
   });
-  for (float& scale : to.scale) scale /= 127.0F;
-  std::fill(to.words.begin(), to.words.end(), 0x80808080U);
+  for (float& scale : to.scale) scale /= most;
+}
+
+long rounded(float weight, float scale, long most) {
+  return scale > 0.0F ? std::clamp(std::lrint(weight / scale), -most, most) : 0;
+}
+
+Panels to_int16(const Panels& from) {
+  constexpr long kMost = 32767;
+  Panels to = emptied(from, Weights::kInt16);
+  const std::size_t pairs = pairs_of(to);
+  find_scales(from, kMost, to);
   for_each(from, [&](std::size_t panel, std::size_t column, std::size_t i, float weight) {
-    const float scale = to.scale[panel * to.width + column];
-    const long rounded = scale > 0.0F ? std::lrint(weight / scale) : 0;
-    const auto byte = static_cast<std::uint32_t>(std::clamp(rounded, -127L, 127L) + 128);
-    std::uint32_t& word = to.words[(panel * groups + i / 4) * to.width + column];
-    const unsigned shift = 8 * kByte[i % 4];
-    word = (word & ~(0xFFU << shift)) | (byte << shift);
+    const auto whole = static_cast<std::uint16_t>(rounded(weight, to.scale[panel * to.width + column], kMost));
+    to.words[(panel * pairs + i / 2) * to.width + column] |= std::uint32_t{whole} << (16 * (i % 2));
+  });
+  for (float& scale : to.scale) scale /= 65536.0F;  // the kernel reads them from the upper half of a word
+  return to;
+}
+
+Panels to_int8(const Panels& from) {
+  constexpr long kMost = 127;
+  Panels to = emptied(from, Weights::kInt8);
+  const std::size_t pairs = pairs_of(to);
+  find_scales(from, kMost, to);
+  for_each(from, [&](std::size_t panel, std::size_t column, std::size_t i, float weight) {
+    to.bytes[((panel * pairs + i / 2) * to.width + column) * 2 + i % 2] =
+        static_cast<std::int8_t>(rounded(weight, to.scale[panel * to.width + column], kMost));
   });
   return to;
 }
@@ -75,7 +98,8 @@ Panels to_int8(const Panels& from) {
 }  // namespace
 
 DenseKernel dense_kernel(Weights form) {
-  if (form == Weights::kBf16) return dense_bf16();
+  if (form == Weights::kBf16) return pair_kernels().bf16;
+  if (form == Weights::kInt16) return pair_kernels().int16;
   if (form == Weights::kInt8) return dense_int8();
   return dense_kernels().dense;
 }
@@ -105,6 +129,7 @@ Panels pack(const float* weights, std::size_t inputs, std::size_t outputs, bool 
 
 Panels repack(const Panels& panels, Weights form) {
   if (form == Weights::kBf16) return to_bf16(panels);
+  if (form == Weights::kInt16) return to_int16(panels);
   if (form == Weights::kInt8) return to_int8(panels);
   return panels;
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "kernels/dispatch.h"
 #include "kernels/kernels.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -127,14 +128,5 @@ const SpatialKernels* Spatial() {
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace learn_rt {
-
-HWY_EXPORT(Spatial);
-
-const SpatialKernels& spatial_kernels() {
-  static const SpatialKernels& table = *HWY_DYNAMIC_DISPATCH(Spatial)();
-  return table;
-}
-
-}  // namespace learn_rt
+LEARN_RT_CHOSEN(SpatialKernels, spatial_kernels, Spatial)
 #endif
