@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from learn_rt.benchmarks.arguments import above_0
+
 FORMAT = "learn_rt.serve/1"
 
 
@@ -32,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         metavar="NAME",
         help=f"one of {', '.join(CASES)}; again for more (default: all but the soak)",
     )
-    parser.add_argument("--seconds", type=_above_0, metavar="S", help="how long a case measures (default: its own)")
+    parser.add_argument("--seconds", type=above_0, metavar="S", help="how long a case measures (default: its own)")
     parser.add_argument("--out", type=Path, default=Path("build/bench"), metavar="DIR", help="where serve.json goes")
     parser.add_argument("--json", action="store_true", help="print the JSON instead of the table")
     given = parser.parse_args(argv)
@@ -51,10 +53,3 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(json.dumps(body, indent=2))
     else:
         show(results)
-
-
-def _above_0(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, got {text!r}")
-    return value
