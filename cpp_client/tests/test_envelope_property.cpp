@@ -231,8 +231,8 @@ TEST(Envelope, NoSequenceOfWhatCanGoWrongLeavesIt) {
     if (HasFatalFailure()) return;
   }
   // It all happened.
-  EXPECT_GT(totals.answered, 1000U);
-  EXPECT_GT(totals.missed, 1000U);
+  EXPECT_GT(totals.answered, 200U);
+  EXPECT_GT(totals.missed, 200U);
   for (const auto count : {totals.late, totals.duplicated, totals.disordered, totals.garbled, totals.reconnects,
                            totals.replaced, totals.faults})
     EXPECT_GT(count, 20U);

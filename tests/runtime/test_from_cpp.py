@@ -32,7 +32,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = tmp_path_factory.mktemp("examples")
     made = run("cmake", "-S", EXAMPLES, "-B", build, f"-Dlearn_rt_DIR={asked.stdout.strip()}")
     assert made.returncode == 0, made.stderr
-    built = run("cmake", "--build", build, "--target", "answer", "plan")
+    built = run("cmake", "--build", build, "--target", "answer", "plan", "motion_host")
     assert built.returncode == 0, built.stdout
     return build
 
@@ -77,6 +77,20 @@ def test_plans_lead_where_python_sees_them_lead(programs: Path, cart_version: Pa
     np.testing.assert_array_equal(numbers(done.stdout), np.column_stack([states[:, -1], flags]).astype(np.float32))
     best = int((states[:, -1].astype(np.float64) ** 2).sum(1).argmin())
     assert f"the best of 5 plans is {best + 1}, " in done.stderr
+
+
+def test_a_motion_host_in_c_adds_the_offset_of_each_tick(programs: Path, short: Exported, path: np.ndarray) -> None:
+    plan = path[:80]
+    repository, name = short.folder.parent.parent, short.folder.parent.name
+    done = run(programs / "motion_host", f"inproc:{repository}", name, "0.1", text=as_text(plan))
+    assert done.returncode == 0, done.stderr
+    assert "ticks 80, by policy 0, reconnects 0, fault 0" in done.stderr
+    session = load(short.folder, "native").session()
+    answers, flags = (np.concatenate(both) for both in zip(session.run(plan), session.flush(), strict=True))
+    preview = len(answers) - len(plan)
+    given = np.array([line.split() for line in done.stdout.splitlines()], float)
+    np.testing.assert_allclose(given[:, :2], plan[:, :2] + answers[preview:], atol=2e-5)
+    np.testing.assert_array_equal(given[:, 2], flags[preview:])
 
 
 def test_torchscript_needs_libtorch_and_no_python(programs: Path, short: Exported, path: np.ndarray) -> None:
