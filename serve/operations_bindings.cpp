@@ -79,6 +79,11 @@ py::dict streams(const Server& server) {
   row["ready"] = server.gate().ready();
   row["refused"] = to_python(server.gate().journal().refusals());
   row["log_dropped"] = server.gate().journal().dropped();
+  const record::Recorder* recorder = server.recorder();
+  const record::RecorderStats recorded = recorder != nullptr ? recorder->stats() : record::RecorderStats{};
+  row["recordings"] = recorded.files;
+  row["recording_failures"] = recorded.failures;
+  row["not_recorded"] = recorded.not_recorded;
   return row;
 }
 
@@ -122,7 +127,9 @@ void bind_operations(py::module_& m, py::class_<Server>& server) {
   server
       .def("stats", &stats,
            "What was asked of each model so far; sessions_open is now. stages: name -> {counts (one a bucket), sum_s}.")
-      .def("streams", &streams, "Streams now: open, most (the limit), ready; refused so far by code; log_dropped.")
+      .def("streams", &streams,
+           "Streams now: open, most (the limit), ready; refused so far by code; log_dropped; recordings (files), "
+           "recording_failures, not_recorded (streams that no memory was left for).")
       .def("events", &events, "Take what happened to streams since the last call, oldest first. One thread at a time.");
   m.attr("STAGE_BOUNDS_S") = stage_bounds_s();
   m.def("lock_memory", &lock_memory, "Keep touched pages in memory; return why not, or ''.");

@@ -19,7 +19,7 @@ class Given:
     values: int
     unchanged: int  # the model's answer, bit for bit
     limited: int  # the model's answer, brought into the envelope on the way back from a policy's
-    policy: int  # late, disconnected, a latched fault or an unfit sample
+    policy: int  # late, disconnected, of a sample that was not fit, or after a fault latched
     not_recorded: int  # answers that the file no longer holds
     wrong: int  # said to be the model's unchanged answer, and not it
     outside: int
@@ -30,7 +30,7 @@ def given(recording: Recording) -> Given | None:
     if recording.handed_out is None:
         return None
     handed = recording.handed_out.rows
-    policy = handed["flags"] & BY_POLICY != 0
+    policy = handed["flags"] & sum(BY_POLICY) != 0
     steps = recording.rows[recording.rows["kind"] == Kind.STEP]
     order = np.argsort(steps["sequence"], kind="stable")
     sequences = steps["sequence"][order]

@@ -9,8 +9,16 @@ from numpy.typing import NDArray
 
 from learn_rt.recording import Kind, Recording
 
-REFUSED, LATE, DISCONNECTED, FAULT, UNFIT = 1 << 3, 1 << 4, 1 << 5, 1 << 16, 1 << 17  # Flag bits
-BY_POLICY = LATE | DISCONNECTED | FAULT | UNFIT
+# Flag bits
+REFUSED, LATE, DISCONNECTED, SWAPPING = 1 << 3, 1 << 4, 1 << 5, 1 << 8
+FAULT, UNFIT, REPLACED = 1 << 16, 1 << 17, 1 << 18  # a client's alone
+# What was handed out is the policy's; the first that holds says why.
+BY_POLICY = {
+    DISCONNECTED: "no stream",
+    FAULT: "a fault is latched",
+    UNFIT: "the sample was not fit",
+    LATE: "too late",
+}
 
 
 @dataclass(frozen=True)
@@ -42,15 +50,21 @@ def incidents(recording: Recording) -> list[Incident]:
         for place in np.flatnonzero(kinds == kind).tolist():
             found.append(Incident((int(rows["at_ns"][place]) - start) * 1e-9, what, int(rows["sequence"][place])))
     add(rows, "samples without an answer", kinds == Kind.UNANSWERED)
+    turns = np.flatnonzero((np.diff(rows["version"]) != 0) & (kinds[1:] == Kind.STEP) & (kinds[:-1] == Kind.STEP)) + 1
+    for place in turns.tolist():
+        seconds, what = (int(rows["at_ns"][place]) - start) * 1e-9, f"version {rows['version'][place]} took over"
+        found.append(Incident(seconds, what, int(rows["sequence"][place])))
+    add(rows, "answers between two versions", (kinds == Kind.STEP) & (rows["flags"] & SWAPPING != 0))
     add(rows, "samples refused", (kinds == Kind.STEP) & (rows["flags"] & REFUSED != 0))
     found += _gaps(rows, start)
     if recording.handed_out is not None:
         handed = recording.handed_out.rows
-        disconnected = handed["flags"] & DISCONNECTED != 0
-        add(handed, "the policy's answers, no stream", disconnected)
-        add(handed, "the policy's answers, too late", (handed["flags"] & LATE != 0) & ~disconnected)
-        add(handed, "the policy's answers, a fault is latched", (handed["flags"] & FAULT != 0) & ~disconnected)
-        add(handed, "the policy's answers, the sample was not fit", handed["flags"] & (UNFIT | FAULT) == UNFIT)
+        told = np.zeros(len(handed), bool)
+        for flag, why in BY_POLICY.items():
+            mask = (handed["flags"] & flag != 0) & ~told
+            told |= mask
+            add(handed, f"the policy's answers, {why}", mask)
+        add(handed, "another value stood in for one of the sample's", (handed["flags"] & REPLACED != 0) & ~told)
     found += [Incident((e.at_ns - start) * 1e-9, e.event, -1, text=e.text) for e in recording.events]
     return sorted(found, key=lambda incident: incident.seconds)
 

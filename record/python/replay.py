@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from learn_rt import runtime
 from learn_rt.record.sessions import Asked, Rows, SessionPart, session_parts
+from learn_rt.record.swapped import swapped_answers
 from learn_rt.recording import Recording
 from learn_rt.spec import Spec
 
@@ -35,7 +36,7 @@ class Replayed:
 
     model: str
     backend: str
-    same_spec: bool = True  # spec.json is the recorded one, to the byte
+    same_spec: bool = False  # spec.json of a version is the recorded one, to the byte
     versions: list[int] = field(default_factory=list)
     sessions: int = 0
     answers: int = 0  # compared
@@ -67,13 +68,14 @@ def replay(recording: Recording, models: Path, backend: str = "native") -> Repla
     loaded: dict[int, Any] = {}
     done = Replayed(recording.model, backend)
     for part in session_parts(recording):
-        if part.version not in loaded:
-            model = loaded[part.version] = _load(recording, models, part.version, backend)
+        for version in set(part.versions) - set(loaded):
+            model = loaded[version] = _load(recording, models, version, backend)
             done.backend = model.backend
-            done.same_spec = done.same_spec and model.spec_json == recording.spec_json
+            done.same_spec = done.same_spec or model.spec_json == recording.spec_json
             done.tolerance = max(done.tolerance, _tolerance(model.spec, recording))
         done.sessions += 1
-        _Comparison(recording, done).of(part, loaded[part.version])
+        comparison = _Comparison(recording, done)
+        comparison.of(part, loaded[part.versions[0]]) if len(part.versions) == 1 else comparison.swapped(part, loaded)
     if not done.sessions:
         raise ValueError(f"{recording.path}: holds no answer to replay")
     done.versions = sorted(loaded)
@@ -123,6 +125,13 @@ class _Comparison:
             self._done.unchecked += skipped
             self._compare(asked.steps[skipped:], answers[skipped:], flags[skipped:])
             self._flush(session, asked, unknown > 0)
+
+    def swapped(self, part: SessionPart, models: dict[int, Any]) -> None:
+        """Replay one session over several versions of the model."""
+        rows, answers, flags, known = swapped_answers(self._recording, part, models)
+        known[: part.unknown] = False
+        self._done.unchecked += int((~known).sum())
+        self._compare(rows[known], answers[known], flags[known])
 
     def _samples(self, rows: Rows) -> NDArray[np.float32]:
         return np.ascontiguousarray(self._recording.rows["inputs"][rows])

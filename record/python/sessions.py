@@ -26,7 +26,7 @@ class Asked:
 class SessionPart:
     """One session's part of a recording."""
 
-    version: int  # of the model; 0: not known
+    versions: tuple[int, ...]  # of the model, in turn; 0: not known
     rest: NDArray[np.float32] | None  # what stood before it began
     fed: Rows  # samples of the time before, that a client fed to it first
     unknown: int  # samples more until its answers are known: its beginning, or what it was fed, is not all recorded
@@ -51,8 +51,8 @@ def session_parts(recording: Recording) -> Iterator[SessionPart]:
             row = recording.rows[begin]
             rest = np.array(row["inputs"]) if row["kind"] == Kind.BEGIN_AT_REST else None
             fed, unknown = history.before(begin, int(row["sequence"]))
-        version = int(recording.rows["version"][answered[0]])
-        yield SessionPart(version, rest, fed, unknown, tuple(_asked(answered, kinds)))
+        versions = tuple(dict.fromkeys(recording.rows["version"][answered].tolist()))
+        yield SessionPart(versions, rest, fed, unknown, tuple(_asked(answered, kinds)))
 
 
 def _asked(answered: Rows, kinds: NDArray[np.uint32]) -> Iterator[Asked]:

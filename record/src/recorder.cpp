@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstdio>
 #include <ctime>
+#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -134,7 +135,15 @@ std::shared_ptr<Box> Recorder::open(const Origin& origin, const Spec& spec) {
     bytes_ += kept.bytes;
   }
   // Made without the lock: its memory is touched, which takes a while.
-  const auto box = std::make_shared<Box>(origin, spec, rows);
+  std::shared_ptr<Box> box;
+  try {
+    box = std::make_shared<Box>(origin, spec, rows);
+  } catch (const std::bad_alloc&) {
+    const std::lock_guard lock(mutex_);
+    bytes_ -= kept.bytes;
+    ++stats_.not_recorded;
+    return nullptr;
+  }
   kept.box = box;
   const std::lock_guard lock(mutex_);
   boxes_.push_back(std::move(kept));

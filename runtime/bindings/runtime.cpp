@@ -109,6 +109,8 @@ PYBIND11_MODULE(_runtime, m) {
            "Return the value nearest to `wanted` that is allowed next.")
       .def("limit", &limit, py::arg("wanted"), "Return next() of each value of `wanted` (n,) in turn, (n,) float32.")
       .def("reset", &EnvelopeLimiter::reset, py::arg("value"), "Forget the past: the output stands at `value`.")
+      .def("resume", &EnvelopeLimiter::resume, py::arg("before"), py::arg("last"),
+           "Go on from two values in turn that another limiter gave out.")
       .def_property_readonly("last", &EnvelopeLimiter::last, "The last value given.");
 
   m.def(

@@ -70,6 +70,13 @@ class ServerCollector:
         yield CounterMetricFamily(
             "learn_rt_log_dropped", "Events of streams that the log had no room for.", value=streams["log_dropped"]
         )
+        recorded = {
+            "recordings": "Recordings written.",
+            "recording_failures": "Recordings that could not be written.",
+            "not_recorded": "Streams that no memory was left to record.",
+        }
+        for name, what in recorded.items():
+            yield CounterMetricFamily(f"learn_rt_{name}", what, value=streams[name])
 
     def _of_models(self, models: list[dict[str, Any]]) -> Iterator[Metric]:
         sessions = GaugeMetricFamily("learn_rt_sessions_open", "Sessions open now.", labels=MODEL)

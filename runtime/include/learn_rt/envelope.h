@@ -27,6 +27,12 @@ class EnvelopeLimiter {
     step_ = 0.0;
   }
 
+  // Goes on from two values in turn that another limiter gave out.
+  void resume(double before, double last) LEARN_RT_REALTIME {
+    last_ = last;
+    step_ = last - before;
+  }
+
   // Returns the value nearest to `wanted` that the envelope allows next; without a number in `wanted`, to the last
   // value.
   float next(float wanted) LEARN_RT_REALTIME;
