@@ -23,6 +23,7 @@ class Artifact:
 
 
 STEP = Artifact("step", "step.onnx", onnx_format.write_step, replay.open_step)
+STEP_PT = Artifact("torchscript", "model.pt", torchscript.write_step, replay.open_torchscript_step)
 FORMATS: dict[str, tuple[Artifact, ...]] = {
     "onnx": (Artifact("onnx", "model.onnx", onnx_format.write_model, replay.open_onnx), STEP),
     "torchscript": (Artifact("torchscript", "model.pt", torchscript.write_torchscript, replay.open_torchscript),),
@@ -34,9 +35,9 @@ ALL = ("onnx", "torchscript")  # what `all` means: pt2 is a second of work that 
 
 def artifacts(formats: Sequence[str], kind: Kind, states: Sequence[State]) -> list[Artifact]:
     """Return the files to write for `formats`: a model without states has no step of its own, a stateful one nothing
-    else.
+    else, in either form.
 
-    Raises: ValueError: an unknown format, or none, or none that a stateful model can be written in.
+    Raises: ValueError: an unknown format, or none, or not the one that a stateful model must be written in.
     """
     unknown = [f for f in formats if f not in FORMATS]
     if unknown or not formats:
@@ -44,6 +45,6 @@ def artifacts(formats: Sequence[str], kind: Kind, states: Sequence[State]) -> li
     chosen = [a for f in dict.fromkeys(formats) for a in FORMATS[f]]
     if kind is Kind.STATEFUL:
         if STEP not in chosen:
-            raise ValueError(f"a stateful model is written as step.onnx only: --format onnx, got {list(formats)}")
-        return [STEP]
+            raise ValueError(f"a stateful model is written as step.onnx, and model.pt beside it: got {list(formats)}")
+        return [STEP, *([STEP_PT] if "torchscript" in formats else [])]
     return [a for a in chosen if states or a is not STEP]

@@ -79,6 +79,21 @@ def open_torchscript(path: Path, spec: Spec) -> Opened:
     return _torch(freeze(load_torchscript(path)), spec)
 
 
+def open_torchscript_step(path: Path, spec: Spec) -> Opened:
+    """Open a stateful model's model.pt, frozen: an answer to a sequence is that of its last step, from zero states."""
+    module = freeze(load_torchscript(path))
+
+    def answer(sequences: NDArray[np.float32]) -> NDArray[np.float32]:
+        with torch.no_grad():
+            states = [torch.zeros(len(sequences), *s.shape) for s in spec.states]
+            for sample in torch.from_numpy(np.ascontiguousarray(sequences.swapaxes(0, 1))):
+                y, *states = module(sample, *states)
+        answers: NDArray[np.float32] = y.numpy()
+        return answers
+
+    return Opened(answer, lambda sequence: answer(sequence[:, -1:]))
+
+
 def open_pt2(path: Path, spec: Spec) -> Opened:
     """Open model.pt2."""
     return _torch(load_pt2(path), spec)

@@ -15,8 +15,9 @@ from typing import Any, BinaryIO, cast
 import torch
 from torch import Tensor, nn
 
-from learn_rt.export.bake import EXAMPLE_BATCH
+from learn_rt.export.bake import EXAMPLE_BATCH, zero_states
 from learn_rt.export.names import graph_inputs
+from learn_rt.export.step_graph import StepGraph
 from learn_rt.spec import Spec
 from learn_rt.train.core.servable import Servable
 
@@ -26,10 +27,23 @@ def write_torchscript(baked: Servable, spec: Spec, path: Path) -> None:
 
     Raises: ValueError: the module's control flow depends on its data, so a trace would be wrong.
     """
-    example = tuple(torch.zeros(EXAMPLE_BATCH, *shape) for shape in graph_inputs(spec).values())
+    _write(baked, tuple(torch.zeros(EXAMPLE_BATCH, *shape) for shape in graph_inputs(spec).values()), path)
+
+
+def write_step(baked: Servable, spec: Spec, path: Path) -> None:
+    """Write one step, traced: `x` (batch, n_features) and the states in, the answer and the next states out.
+
+    Raises: as write_torchscript.
+    """
+    _write(
+        StepGraph(baked).eval(), (torch.zeros(EXAMPLE_BATCH, spec.n_features), *zero_states(baked, EXAMPLE_BATCH)), path
+    )
+
+
+def _write(module: nn.Module, example: tuple[Tensor, ...], path: Path) -> None:
     with _deprecated(), torch.no_grad():
         with warnings.catch_warnings(record=True) as caught:
-            traced = torch.jit.trace(baked, example, check_trace=False)  # parity is checked on real samples
+            traced = torch.jit.trace(module, example, check_trace=False)  # parity is checked on real samples
         for warning in caught:
             if issubclass(warning.category, torch.jit.TracerWarning):
                 raise ValueError(f"forward cannot be traced: {str(warning.message).splitlines()[0]}")

@@ -2,7 +2,10 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
+#include <limits>
 #include <stdexcept>
+#include <vector>
 
 #include "torchscript_abi.h"
 #include "whole_rollout.h"
@@ -35,14 +38,56 @@ const learn_rt_torchscript& plugin() {
   return *found;
 }
 
+// One stream of a stateful model.
+class StatefulStream final : public Stream {
+ public:
+  StatefulStream(const Spec& spec, void* module) : module_(module), n_outputs_(spec.n_outputs()) {
+    for (const State& state : spec.states) {
+      std::size_t size = 1;
+      for (const std::size_t n : state.shape) size *= n;
+      states_.emplace_back(size, 0.0F);
+    }
+    for (std::vector<float>& state : states_) values_.push_back(state.data());
+  }
+
+  void reset() LEARN_RT_REALTIME override {
+    for (std::vector<float>& state : states_) std::fill(state.begin(), state.end(), 0.0F);
+  }
+  void step(const float* sample, float* answer) LEARN_RT_REALTIME override {
+    char error[256] = "";
+    if (plugin().step(module_, sample, values_.data(), answer, error, sizeof error) != 0) {
+      std::fill(answer, answer + n_outputs_, std::numeric_limits<float>::quiet_NaN());
+    }
+  }
+  void settle() LEARN_RT_REALTIME override {}
+
+ private:
+  void* module_;
+  std::size_t n_outputs_;
+  std::vector<std::vector<float>> states_;
+  std::vector<float*> values_;
+};
+
 class TorchScriptEngine final : public Engine {
  public:
   explicit TorchScriptEngine(const ModelFolder& folder) : spec_(folder.spec) {
     char error[1024] = "";
     const bool rollout = spec_.kind == Kind::kRollout;
+    std::vector<std::size_t> ranks, dimensions;
+    if (spec_.kind == Kind::kStateful) {
+      for (const State& state : spec_.states) {
+        ranks.push_back(state.shape.size());
+        dimensions.insert(dimensions.end(), state.shape.begin(), state.shape.end());
+      }
+    }
     const learn_rt_torchscript_shape shape{rollout || spec_.kind == Kind::kWindow ? spec_.window : 0,
-                                           spec_.n_features(), rollout ? spec_.horizon : 0,
-                                           rollout ? spec_.n_actions() : 0, spec_.n_outputs()};
+                                           spec_.n_features(),
+                                           rollout ? spec_.horizon : 0,
+                                           rollout ? spec_.n_actions() : 0,
+                                           spec_.n_outputs(),
+                                           ranks.size(),
+                                           ranks.data(),
+                                           dimensions.data()};
     if (plugin().load((folder.path / "model.pt").c_str(), &shape, &module_, error, sizeof error) != 0) {
       throw std::runtime_error(error);
     }
@@ -52,6 +97,7 @@ class TorchScriptEngine final : public Engine {
   ~TorchScriptEngine() override { plugin().unload(module_); }
 
   std::unique_ptr<Stream> open() const override {
+    if (spec_.kind == Kind::kStateful) return std::make_unique<StatefulStream>(spec_, module_);
     return std::make_unique<WindowStream>(spec_, [this](const float* x, float* y) { infer(x, 1, y); });
   }
 
@@ -79,8 +125,6 @@ class TorchScriptEngine final : public Engine {
 }  // namespace
 
 std::unique_ptr<Engine> load_torchscript(const ModelFolder& folder) {
-  if (folder.spec.kind == Kind::kStateful)
-    throw std::runtime_error("TorchScript runs whole windows, and a stateful model has none");
   if (!std::filesystem::exists(folder.path / "model.pt")) throw std::runtime_error("no model.pt");
   return std::make_unique<TorchScriptEngine>(folder);
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,8 @@ pytest.importorskip("learn_rt._serve", reason="the server is not built")
 
 from learn_rt.benchmarks.latency.serving import serving
 from learn_rt.client import Flag, connect
-from learn_rt.export import export
+from learn_rt.export import export, torchscript
+from learn_rt.export.folder import write_sums
 from learn_rt.export.pipeline import Report
 from learn_rt.runtime import load
 from learn_rt.spec import Kind, Scope, Signal, Spec, State
@@ -152,7 +154,8 @@ def test_a_past_that_outlasts_the_held_out_sequences_is_not_given_a_length(tmp_p
 
 
 def test_export_writes_one_step_and_triton_keeps_its_states(carried: Carried) -> None:
-    assert {p.name for p in carried.report.folder.iterdir()} == {"SHA256SUMS", "golden.npz", "spec.json", "step.onnx"}
+    files = {"SHA256SUMS", "golden.npz", "spec.json", "step.onnx", "model.pt"}
+    assert {p.name for p in carried.report.folder.iterdir()} == files
     assert carried.report.notes == ()
     config_pb2 = pytest.importorskip("tritonclient.grpc.model_config_pb2")
     text = (carried.report.folder.parent / "config.pbtxt").read_text()
@@ -161,16 +164,26 @@ def test_export_writes_one_step_and_triton_keeps_its_states(carried: Carried) ->
     assert [(s.input_name, s.output_name, list(s.dims)) for s in config.sequence_batching.state] == [
         (f"state.{s.name}", f"state.{s.name}.next", list(s.shape)) for s in carried.spec.states
     ]
-    with pytest.raises(ValueError, match=r"written as step\.onnx only"):
+    with pytest.raises(ValueError, match=r"written as step\.onnx, and model\.pt beside it"):
         export(carried.module, SPEC, samples(3, 20), carried.repository, formats=("torchscript",))
 
 
-@pytest.mark.parametrize("backend", ["native", "onnxruntime"])
+@pytest.mark.parametrize("backend", ["native", "onnxruntime", "torchscript"])
 def test_a_session_carries_its_state_from_zero(backend: str, carried: Carried) -> None:
     sequence = samples(1, 500, seed=5)[0]
     answers, flags = load(carried.report.folder, backend).session().run(sequence)
     assert (flags == 0).all()
     np.testing.assert_allclose(answers, carried.truth(sequence), rtol=0, atol=2e-6)
+
+
+def test_a_torchscript_of_other_states_is_refused(carried: Carried, tmp_path: Path) -> None:
+    folder = tmp_path / "1"
+    shutil.copytree(carried.report.folder, folder)
+    torchscript.write_step(Leaky(0.5), SPEC, folder / "model.pt")
+    (folder / "SHA256SUMS").unlink()
+    write_sums(folder)
+    with pytest.raises(RuntimeError, match=r"Expected at most 3 argument\(s\)"):
+        load(folder, "torchscript")
 
 
 def test_a_session_begun_at_rest_answers_as_after_the_forgetting_length(carried: Carried) -> None:
