@@ -36,6 +36,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="SHARE",
         help="what that may lose, of an output's standard deviation over the held-out samples (default: %(default)s)",
     )
+    parser.add_argument(
+        "--linear-path",
+        action="store_true",
+        help="write only the fitted filter inside the model, as NAME-linear: a client's fallback_model",
+    )
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
     options = parse(parser, argv)
     return ended("learn-export", lambda: _export(options))
@@ -46,6 +51,7 @@ def _export(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from learn_rt.export.formats import ALL
+    from learn_rt.export.linear_path import linear_path
     from learn_rt.export.pipeline import ParityError, export
     from learn_rt.train.core.checkpoint import load_servable
 
@@ -53,6 +59,8 @@ def _export(options: argparse.Namespace) -> int:
     try:
         with log.status("reading the checkpoint") as status:
             module, spec, held_out = load_servable(options.checkpoint)
+            if options.linear_path:
+                module, spec, held_out = linear_path(module, spec, held_out)
             report = export(
                 module,
                 spec,

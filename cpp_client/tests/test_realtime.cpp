@@ -1,6 +1,8 @@
 // The real-time paths are run in a cage.
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -72,6 +74,38 @@ TEST_P(RealtimeThread, SpinningMakesNoSystemCallAndAllocatesNothing) {
   }));
   EXPECT_GT(answered, 0);
   EXPECT_GT(missed, 0);
+}
+
+TEST_P(RealtimeThread, GuardedPlannedAndFaultyItMakesNoneEither) {
+  const auto script = std::make_shared<Script>();
+  ClientOptions options;
+  options.wait = Wait::kSpin;
+  if (GetParam()) options.record = folder_;
+  options.lead_s = 0.02;
+  options.fault_after = 2;
+  options.envelope = {{"q", {4.0, 100.0, 1e5}}};
+  InputPolicy policy;
+  policy.not_finite = OnInput::kHold;
+  policy.hold_s = 0.004;
+  options.inputs = {policy};
+  const auto client = connect(std::make_unique<ScriptedTransport>(script), "reference", options);
+  const auto samples = smooth_path(200);
+  const float nans[2] = {NAN, NAN};
+  std::uint32_t seen = 0;
+  EXPECT_TRUE(runs_without_system_calls([&] {
+    std::uint64_t pushed = 0;
+    while (pushed < 10) client->try_push(&samples[2 * pushed++]);
+    for (std::size_t k = 10; k < 200; ++k, ++pushed) {
+      const auto deadline = std::chrono::seconds(5);
+      seen |= client->predict(k % 50 < 4 ? nans : &samples[2 * k], deadline).flags;
+      if (k % 50 == 49) {
+        seen |= client->due(pushed - 10).flags;  // twice the same tick: a miss
+        client->clear_fault();
+      }
+    }
+  }));
+  EXPECT_EQ(seen & (kReplaced | kUnfit | kFault | kLate), kReplaced | kUnfit | kFault | kLate);
+  EXPECT_GT(client->stats().answered, 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Recorded, RealtimeThread, ::testing::Bool());

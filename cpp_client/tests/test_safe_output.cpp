@@ -6,6 +6,7 @@
 #include <string>
 #include <thread>
 
+#include "cage.h"
 #include "checks.h"
 #include "fallback.h"
 #include "learn_rt/client.h"
@@ -169,6 +170,21 @@ TEST(Fallback, RemembersItsLastAnswersAndNoneThatIsNotOne) {
   rested.take(0, sample);
   EXPECT_NE(rested.at(0), nullptr);
 }
+
+#ifdef LEARN_RT_CAGE
+TEST(Fallback, MakesNoSystemCallAndAllocatesNothing) {
+  Fallback fallback(std::make_shared<EchoModel>(), {1.0F, 2.0F}, 8);
+  const float sample[2] = {1.0F, 2.0F};
+  std::size_t there = 0;
+  EXPECT_TRUE(runs_without_system_calls([&] {
+    for (std::uint64_t k = 0; k < 100; ++k) {
+      fallback.take(k, sample);
+      there += fallback.at(k) != nullptr;
+    }
+  }));
+  EXPECT_EQ(there, 100U);
+}
+#endif
 
 TEST(Fallback, AFolderThatIsNoneIsRefusedByItsName) {
   Loop loop;

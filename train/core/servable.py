@@ -24,6 +24,14 @@ class Servable(nn.Module, ABC):
         """Return the part that is evaluated and exported: all of it, unless some of it only helps in training."""
         return self
 
+    def linear_path(self) -> tuple[Servable, int] | None:
+        """Return the part that is a fitted filter, a module of its own, and its window; None where there is none.
+
+        It takes raw windows (batch, window, n_features) and gives the same outputs: a client runs it in place of missed
+        answers.
+        """
+        return None
+
     def states(self) -> tuple[State, ...]:
         """Return the states that `step` carries, all zero at the start.
 

@@ -49,7 +49,62 @@ class OffsetNetConfig:
             raise ValueError(f"net.preview must be at least 1 and below net.steps ({self.steps}), got {self.preview}")
 
 
-class OffsetNet(Servable):
+class OffsetFilters(Servable):
+    """The filters over the window alone: offsets (offset_x, offset_y) [mm] that are linear in what they see.
+
+    What they see is velocities, position increments and the directions of motion; they change with the axis' position
+    as a polynomial. Exported by itself, it is small enough to stand in for the whole net inside a client.
+    """
+
+    n_signals = N_SIGNALS
+
+    def __init__(self, config: OffsetNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        # Rows: the coefficients of x by rising degree, then those of y.
+        self.filters = nn.Linear(N_SIGNALS * config.steps, 2 * (config.degree + 1), bias=False)
+        self.filters.requires_grad_(False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return offsets (batch, 2) [mm] for raw windows (batch, steps + 1, 5)."""
+        return self.filtered(self.signals(x[:, 1:], x[:, :-1]), x)
+
+    def filtered(self, signals: Tensor, x: Tensor) -> Tensor:
+        """Return the filters' offsets (batch, 2) [mm] for raw windows and what they see of them."""
+        return self.polynomial(F.linear(signals.flatten(1), self.filters.weight), x[:, -1 - self.config.preview])
+
+    def rounding(self, x: Tensor) -> Tensor:
+        """Return the bound (batch,) [mm] of what float32 costs the filters."""
+        terms = self.signals(x[:, 1:], x[:, :-1]).flatten(1).abs()
+        n_terms, eps = terms.shape[1], torch.finfo(torch.float32).eps
+        sizes = F.linear(terms, self.filters.weight.abs()).unflatten(1, (2, -1))
+        place = self._place(x[:, -1 - self.config.preview]).abs()
+        return 2.0 * n_terms * eps * sum(sizes[:, :, d] * place**d for d in range(sizes.shape[2])).amax(1)
+
+    def signals(self, x: Tensor, before: Tensor) -> Tensor:
+        """Return what a step sees (..., 6): velocity, increment / dt [mm/s] and direction of x and y.
+
+        Args: x, before: (..., 5) raw samples and those one tick earlier.
+        """
+        velocity = x[..., VX:]
+        increment = (x[..., :Z] - before[..., :Z]) * (1.0 / self.config.dt_s)
+        direction = torch.tanh(velocity * (1.0 / self.config.direction_mm_s))
+        return torch.cat([velocity, increment, direction], -1)
+
+    def _place(self, sample: Tensor) -> Tensor:
+        return (sample[:, :Z] - self.config.centre_mm) * (1.0 / self.config.reach_mm)
+
+    def polynomial(self, coefficients: Tensor, sample: Tensor) -> Tensor:
+        """Return the polynomials (batch, 2) at the position of a raw sample (batch, 5), by Horner's rule."""
+        place, n = self._place(sample), self.config.degree + 1
+        rows = [torch.cat([coefficients[:, d : d + 1], coefficients[:, n + d : n + d + 1]], 1) for d in range(n)]
+        value = rows[-1]
+        for row in reversed(rows[:-1]):
+            value = value * place + row
+        return value
+
+
+class OffsetNet(OffsetFilters):
     """Command offsets (offset_x, offset_y) [mm] from the planned path, exactly zero for a standing window.
 
     Filters over the window see velocities, position increments (sampled velocity alone loses what happens between two
@@ -59,11 +114,8 @@ class OffsetNet(Servable):
     makes it zero at rest.
     """
 
-    n_signals = N_SIGNALS
-
     def __init__(self, config: OffsetNetConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         n = N_SIGNALS + 3  # and x, y, z
         self.mean: Tensor
         self.std: Tensor
@@ -71,9 +123,6 @@ class OffsetNet(Servable):
         self.register_buffer("mean", torch.zeros(n))
         self.register_buffer("std", torch.ones(n))
         self.register_buffer("target_std", torch.ones(2))
-        # Rows: the coefficients of x by rising degree, then those of y.
-        self.filters = nn.Linear(N_SIGNALS * config.steps, 2 * (config.degree + 1), bias=False)
-        self.filters.requires_grad_(False)
         self.front = nn.Linear(n, config.front_size)
         self.norm = nn.LayerNorm(config.front_size)
         self.lstm = nn.LSTM(
@@ -90,8 +139,13 @@ class OffsetNet(Servable):
         """Return offsets (batch, 2) [mm] for raw windows (batch, steps + 1, 5)."""
         signals = self.signals(x[:, 1:], x[:, :-1])
         hidden = self.recur(signals, x[:, 1:, :VX])[:, -1]
-        filtered = self.polynomial(F.linear(signals.flatten(1), self.filters.weight), x[:, -1 - self.config.preview])
-        return filtered + self.gate(way(signals).sum(1)) * self.learned(hidden)
+        return self.filtered(signals, x) + self.gate(way(signals).sum(1)) * self.learned(hidden)
+
+    def linear_path(self) -> tuple[OffsetFilters, int]:
+        """Return the filters alone, and how many samples they look back."""
+        path = OffsetFilters(self.config)
+        path.filters.load_state_dict(self.filters.state_dict())
+        return path, self.config.steps + 1
 
     def states(self) -> tuple[State, ...]:
         """Return the states of one step: shared by all lanes `tail`, the rest a lane's own."""
@@ -116,14 +170,6 @@ class OffsetNet(Servable):
         tail = torch.cat([tail[:, 1:], x.unsqueeze(1)], 1)
         return (answer, tail, torch.ones_like(started), *following)
 
-    def rounding(self, x: Tensor) -> Tensor:
-        """Return the bound (batch,) [mm] of what float32 costs the filters."""
-        terms = self.signals(x[:, 1:], x[:, :-1]).flatten(1).abs()
-        n_terms, eps = terms.shape[1], torch.finfo(torch.float32).eps
-        sizes = F.linear(terms, self.filters.weight.abs()).unflatten(1, (2, -1))
-        place = self._place(x[:, -1 - self.config.preview]).abs()
-        return 2.0 * n_terms * eps * sum(sizes[:, :, d] * place**d for d in range(sizes.shape[2])).amax(1)
-
     @torch.no_grad()
     def normalize(self, samples: Tensor) -> None:
         """Set the statistics of the net's inputs from raw samples (n, 5).
@@ -134,16 +180,6 @@ class OffsetNet(Servable):
         place, spread = samples[:, :VX].mean(0), samples[:, :VX].std(0) + 1e-3
         self.mean.copy_(torch.cat([torch.zeros(N_SIGNALS), place]))
         self.std.copy_(torch.cat([speed.expand(4), torch.ones(2), spread]))
-
-    def signals(self, x: Tensor, before: Tensor) -> Tensor:
-        """Return what a step sees (..., 6): velocity, increment / dt [mm/s] and direction of x and y.
-
-        Args: x, before: (..., 5) raw samples and those one tick earlier.
-        """
-        velocity = x[..., VX:]
-        increment = (x[..., :Z] - before[..., :Z]) * (1.0 / self.config.dt_s)
-        direction = torch.tanh(velocity * (1.0 / self.config.direction_mm_s))
-        return torch.cat([velocity, increment, direction], -1)
 
     def recur(self, signals: Tensor, position: Tensor) -> Tensor:
         """Return the recurrent net's last layer (batch, n, hidden) after each of n steps from zero state."""
@@ -176,18 +212,6 @@ class OffsetNet(Servable):
     def _front(self, signals: Tensor, position: Tensor) -> Tensor:
         features = torch.cat([signals, position], -1)
         return torch.relu(self.norm(self.front((features - self.mean) / self.std)))
-
-    def _place(self, sample: Tensor) -> Tensor:
-        return (sample[:, :Z] - self.config.centre_mm) * (1.0 / self.config.reach_mm)
-
-    def polynomial(self, coefficients: Tensor, sample: Tensor) -> Tensor:
-        """Return the polynomials (batch, 2) at the position of a raw sample (batch, 5), by Horner's rule."""
-        place, n = self._place(sample), self.config.degree + 1
-        rows = [torch.cat([coefficients[:, d : d + 1], coefficients[:, n + d : n + d + 1]], 1) for d in range(n)]
-        value = rows[-1]
-        for row in reversed(rows[:-1]):
-            value = value * place + row
-        return value
 
 
 def way(signals: Tensor) -> Tensor:
