@@ -17,12 +17,18 @@ namespace {
 
 using Source = std::tuple<std::string, std::int64_t, std::filesystem::path>;
 
+std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1e3));
+}
+
 std::unique_ptr<Server> make_server(const std::vector<Source>& sources, const std::vector<std::string>& listen,
                                     const std::string& backend, std::size_t max_streams, const std::string& version,
                                     std::size_t rollout_threads, const std::string& tls_cert,
                                     const std::string& tls_key, const std::string& tls_client_ca,
                                     const std::string& tokens, bool insecure, const std::string& record,
-                                    double record_s) {
+                                    double record_s, const std::filesystem::path& repository,
+                                    const std::vector<std::string>& wanted, double watch_s, std::size_t max_sequences,
+                                    double sequence_idle_s) {
   std::vector<ModelSource> models;
   for (const auto& [name, number, folder] : sources) models.push_back({name, number, folder});
   ServerOptions options;
@@ -32,6 +38,9 @@ std::unique_ptr<Server> make_server(const std::vector<Source>& sources, const st
   options.version = version;
   options.record = record;
   options.record_s = record_s;
+  options.loader = {repository, backend, wanted, milliseconds(watch_s)};
+  options.max_sequences = max_sequences;
+  options.sequence_idle = milliseconds(sequence_idle_s);
   options.security = {tls_cert, tls_key, tls_client_ca, tokens, insecure};
   return std::make_unique<Server>(Repository::load(models, backend), options);
 }
@@ -49,9 +58,7 @@ py::list models(const Server& server) {
   return rows;
 }
 
-void stop(Server& server, double drain_s) {
-  server.stop(std::chrono::milliseconds(static_cast<std::int64_t>(drain_s * 1e3)));
-}
+void stop(Server& server, double drain_s) { server.stop(milliseconds(drain_s)); }
 
 }  // namespace
 
@@ -63,8 +70,11 @@ PYBIND11_MODULE(_serve, m) {
       .def(py::init(&make_server), py::arg("models"), py::arg("listen"), py::arg("backend") = "auto",
            py::arg("max_streams") = 256, py::arg("version") = "", py::arg("rollout_threads") = 1,
            py::arg("tls_cert") = "", py::arg("tls_key") = "", py::arg("tls_client_ca") = "", py::arg("tokens") = "",
-           py::arg("insecure") = false, py::arg("record") = "", py::arg("record_s") = 60.0, without_gil,
-           "Load each (name, version, folder) and serve them; ready when it returns.\n\n"
+           py::arg("insecure") = false, py::arg("record") = "", py::arg("record_s") = 60.0, py::arg("repository") = "",
+           py::arg("wanted") = std::vector<std::string>(), py::arg("watch_s") = 0.0, py::arg("max_sequences") = 256,
+           py::arg("sequence_idle_s") = 60.0, without_gil,
+           "Load each (name, version, folder) and serve them; ready when it returns. Later versions are loaded from\n"
+           "`repository`, by call or, every `watch_s` seconds (0: never), of the `wanted` models (none: of all).\n\n"
            "Raises: ValueError: an address is not one. RuntimeError: which folder, file or address, and the cause.")
       .def_property_readonly("addresses", &Server::addresses, "Where it listens, with the ports that were taken.")
       .def_property_readonly("open_streams", &Server::open_streams)

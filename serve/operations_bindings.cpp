@@ -68,7 +68,7 @@ py::dict to_python(ModelHost& host) {
 
 py::list stats(const Server& server) {
   py::list rows;
-  for (const auto& host : server.repository().hosts()) rows.append(to_python(*host));
+  for (const auto& host : server.repository().running()) rows.append(to_python(*host));
   return rows;
 }
 
@@ -94,22 +94,22 @@ py::str text(const char* bytes) {
 }
 
 py::list events(Server& server) {
-  static constexpr std::array<const char*, 3> kKinds{"stream_opened", "stream_closed", "stream_refused"};
+  static constexpr std::array<const char*, 6> kKinds{"stream_opened",  "stream_closed",    "stream_refused",
+                                                     "version_loaded", "version_unloaded", "version_refused"};
   py::list rows;
   while (const auto event = server.gate().journal().try_pop()) {
     py::dict row;
     row["event"] = kKinds[event->kind];
     row["at_s"] = static_cast<double>(event->at_ms) * 1e-3;
-    if (event->kind != StreamEvent::kRefused) {
+    if (event->kind != Event::kRefused) {
       row["model"] = text(event->model.data());
       row["version"] = event->version;
     }
-    row["peer"] = text(event->peer.data());
-    if (event->kind == StreamEvent::kClosed) row["answers"] = event->answers;
-    if (event->kind != StreamEvent::kOpened) {
+    if (event->kind < Event::kLoaded) row["peer"] = text(event->peer.data());
+    if (event->kind == Event::kClosed) row["answers"] = event->answers;
+    if (event->kind == Event::kClosed || event->kind == Event::kRefused)
       row["code"] = kCodeNames[static_cast<std::size_t>(event->code)];
-      row["cause"] = text(event->cause.data());
-    }
+    if (event->kind != Event::kOpened) row["cause"] = text(event->cause.data());
     rows.append(row);
   }
   return rows;
@@ -130,7 +130,8 @@ void bind_operations(py::module_& m, py::class_<Server>& server) {
       .def("streams", &streams,
            "Streams now: open, most (the limit), ready; refused so far by code; log_dropped; recordings (files), "
            "recording_failures, not_recorded (streams that no memory was left for).")
-      .def("events", &events, "Take what happened to streams since the last call, oldest first. One thread at a time.");
+      .def("events", &events,
+           "Take what happened to streams and versions since the last call, oldest first. One thread at a time.");
   m.attr("STAGE_BOUNDS_S") = stage_bounds_s();
   m.def("lock_memory", &lock_memory, "Keep touched pages in memory; return why not, or ''.");
   m.def("run_realtime", &run_realtime, py::arg("priority"),

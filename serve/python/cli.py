@@ -89,7 +89,31 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--backend", default="auto", choices=("auto", "native", "onnxruntime", "torchscript"), help="default auto"
     )
+    parser.add_argument(
+        "--watch",
+        type=_period,
+        nargs="?",
+        const=1.0,
+        default=0.0,
+        metavar="S",
+        help="look for new versions every S seconds (1), check them, and let streams go on with them; default: only by "
+        "call",
+    )
     parser.add_argument("--max-streams", type=_positive, default=256, metavar="N", help="open at once; default 256")
+    parser.add_argument(
+        "--max-sequences",
+        type=_positive,
+        default=256,
+        metavar="N",
+        help="of ModelInfer, open at once; default 256",
+    )
+    parser.add_argument(
+        "--sequence-idle-s",
+        type=_idle,
+        default=60.0,
+        metavar="S",
+        help="a sequence of ModelInfer without samples for so long may be dropped; default 60",
+    )
     parser.add_argument(
         "--rollout-threads",
         type=_threads,
@@ -128,6 +152,11 @@ def _start(args: argparse.Namespace, models: list[tuple[str, int, Path]]) -> Any
         rollout_threads=args.rollout_threads,
         record="" if args.record is None else str(args.record),
         record_s=args.record_s,
+        repository=args.models,
+        wanted=args.model,
+        watch_s=args.watch,
+        max_sequences=args.max_sequences,
+        sequence_idle_s=args.sequence_idle_s,
         **security.options(args),
     )
 
@@ -161,6 +190,14 @@ def _threads(text: str) -> int:
 
 def _seconds(text: str) -> float:
     return _checked(text, float, lambda s: 0 <= s <= 3600, "0 to 3600 seconds")
+
+
+def _period(text: str) -> float:
+    return _checked(text, float, lambda s: 0.01 <= s <= 3600, "0.01 to 3600 seconds")
+
+
+def _idle(text: str) -> float:
+    return _checked(text, float, lambda s: 0.001 <= s <= 86400, "0.001 to 86400 seconds")
 
 
 def _cpus(text: str) -> set[int]:

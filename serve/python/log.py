@@ -25,6 +25,9 @@ SENTENCES = {
     "stream_opened": "{peer} opened {model}/{version}",
     "stream_closed": "{peer} closed {model}/{version} after {answers} answers: {code} {cause}",
     "stream_refused": "{peer} was refused: {code} {cause}",
+    "version_loaded": "{model}/{version} is loaded: {cause}",
+    "version_unloaded": "{model}/{version} is unloaded",
+    "version_refused": "{model}/{version} is refused: {cause}",
 }
 
 

@@ -17,7 +17,7 @@ grpc::Status infer_windows(ModelHost& host, const inference::ModelInferRequest& 
   const Spec& spec = host.spec();
   if (spec.kind == Kind::kStateful) {
     return {grpc::StatusCode::UNIMPLEMENTED,
-            host.name() + " carries state from sample to sample: send a sequence over ModelStreamInfer"};
+            host.name() + " carries state from sample to sample: send the samples of a sequence, with a sequence_id"};
   }
   InputView input;
   const grpc::Status read = read_inputs(request, whole_inputs(spec), kMaxBatch, &input);
@@ -42,33 +42,6 @@ grpc::Status infer_windows(ModelHost& host, const inference::ModelInferRequest& 
 }
 
 }  // namespace
-
-grpc::Status read_sequence(const inference::ModelInferRequest& request, SequenceRef* sequence) {
-  using Parameter = inference::InferParameter;
-  for (const auto& [name, value] : request.parameters()) {
-    if (name == "sequence_id") {
-      switch (value.parameter_choice_case()) {
-        case Parameter::kInt64Param:
-          if (value.int64_param() != 0) sequence->id = "i:" + std::to_string(value.int64_param());
-          break;
-        case Parameter::kUint64Param:
-          if (value.uint64_param() != 0) sequence->id = "i:" + std::to_string(value.uint64_param());
-          break;
-        case Parameter::kStringParam:
-          if (value.string_param().size() > 128) return invalid("sequence_id must have at most 128 characters");
-          if (!value.string_param().empty()) sequence->id = "s:" + value.string_param();
-          break;
-        default:
-          return invalid("parameter sequence_id must be an integer or a string");
-      }
-    } else if (name == "sequence_start" || name == "sequence_end") {
-      if (value.parameter_choice_case() != Parameter::kBoolParam)
-        return invalid("parameter " + name + " must be a bool");
-      (name == "sequence_start" ? sequence->start : sequence->end) = value.bool_param();
-    }
-  }
-  return grpc::Status::OK;
-}
 
 void head(const inference::ModelInferRequest& request, const ModelHost& host, inference::ModelInferResponse* response) {
   response->set_model_name(host.name());

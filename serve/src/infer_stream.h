@@ -3,11 +3,10 @@
 #include <grpcpp/support/status.h>
 
 #include <memory>
-#include <string>
-#include <unordered_map>
 
 #include "infer.h"
 #include "repository.h"
+#include "sequences.h"
 
 namespace learn_rt::serve {
 
@@ -30,15 +29,10 @@ class InferStream {
 
  private:
   grpc::Status answer_any(const inference::ModelInferRequest& request, inference::ModelInferResponse* response);
-  grpc::Status answer_sequence(const inference::ModelInferRequest& request, const SequenceRef& sequence,
-                               inference::ModelInferResponse* response);
-  // The session of the sequence, begun when it starts. Not OK: it was never started, or there are too many.
-  grpc::Status session_of(const std::string& key, bool start, const std::shared_ptr<ModelHost>& host,
-                          HostedSession** session);
 
   std::shared_ptr<const Repository> repository_;
-  std::unordered_map<std::string, std::unique_ptr<HostedSession>> sequences_;
-  HostedSession* last_ = nullptr;
+  Sequences sequences_{kMaxSequences, std::chrono::nanoseconds(0)};
+  std::shared_ptr<Sequence> last_;
   std::shared_ptr<ModelHost> host_;
   std::uint64_t answers_ = 0;  // to samples of sequences
 };

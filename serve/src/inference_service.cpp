@@ -14,6 +14,10 @@ grpc::ServerUnaryReactor* finish(grpc::CallbackServerContext* context, const grp
   return reactor;
 }
 
+grpc::Status one_repository() {
+  return {grpc::StatusCode::UNIMPLEMENTED, "there is one repository: leave repository_name empty"};
+}
+
 }  // namespace
 
 using Unary = InferenceService::Unary;
@@ -43,6 +47,7 @@ Unary* InferenceService::ServerMetadata(Context* context, const inference::Serve
   response->set_name("learn-rt");
   response->set_version(server_version_);
   for (const char* extension : {"sequence", "model_configuration", "statistics"}) response->add_extensions(extension);
+  if (loader_.has_folder()) response->add_extensions("model_repository");
   return finish(context, grpc::Status::OK);
 }
 
@@ -65,10 +70,12 @@ Unary* InferenceService::ModelInfer(Context* context, const inference::ModelInfe
   if (!gate_.ready()) return finish(context, shutting_down());
   SequenceRef sequence;
   if (const grpc::Status read = read_sequence(*request, &sequence); !read.ok()) return finish(context, read);
-  if (!sequence.id.empty()) {
-    return finish(context, invalid("a sequence lives as long as its stream: send it over ModelStreamInfer"));
-  }
-  return finish(context, infer(*repository_, *request, response));
+  if (sequence.id.empty()) return finish(context, infer(*repository_, *request, response));
+  std::shared_ptr<Sequence> answered;
+  const grpc::Status status = sequences_.answer(*repository_, *request, sequence, response, &answered);
+  Unary* reactor = finish(context, status);
+  if (status.ok() && !sequence.end) answered->settle();
+  return reactor;
 }
 
 Unary* InferenceService::ModelConfig(Context* context, const inference::ModelConfigRequest* request,
@@ -82,7 +89,7 @@ Unary* InferenceService::ModelConfig(Context* context, const inference::ModelCon
 Unary* InferenceService::ModelStatistics(Context* context, const inference::ModelStatisticsRequest* request,
                                          inference::ModelStatisticsResponse* response) {
   if (request->name().empty()) {
-    for (const auto& host : repository_->hosts()) describe(*host, response->add_model_stats());
+    for (const auto& host : repository_->running()) describe(*host, response->add_model_stats());
     return finish(context, grpc::Status::OK);
   }
   std::shared_ptr<ModelHost> host;
@@ -93,16 +100,40 @@ Unary* InferenceService::ModelStatistics(Context* context, const inference::Mode
 
 Unary* InferenceService::RepositoryIndex(Context* context, const inference::RepositoryIndexRequest* request,
                                          inference::RepositoryIndexResponse* response) {
-  const bool ready = gate_.ready();
-  for (const auto& host : repository_->hosts()) {
-    if (request->ready() && !ready) break;
+  if (!request->repository_name().empty()) return finish(context, one_repository());
+  const bool up = gate_.ready();
+  for (const IndexRow& row : repository_->index()) {
+    const bool ready = row.state == VersionState::kReady && up;
+    if (request->ready() && !ready) continue;
     auto* model = response->add_models();
-    model->set_name(host->name());
-    model->set_version(std::to_string(host->version()));
-    model->set_state(ready ? "READY" : "UNAVAILABLE");
-    if (!ready) model->set_reason(shutting_down().error_message());
+    model->set_name(row.name);
+    model->set_version(std::to_string(row.version));
+    model->set_state(ready ? "READY" : row.state == VersionState::kLoading ? "LOADING" : "UNAVAILABLE");
+    model->set_reason(row.state == VersionState::kReady && !up ? shutting_down().error_message() : row.reason);
   }
   return finish(context, grpc::Status::OK);
+}
+
+Unary* InferenceService::RepositoryModelLoad(Context* context, const inference::RepositoryModelLoadRequest* request,
+                                             inference::RepositoryModelLoadResponse* /*response*/) {
+  if (!request->repository_name().empty()) return finish(context, one_repository());
+  VersionPolicy policy;
+  if (const grpc::Status read = read_policy(*request, &policy); !read.ok()) return finish(context, read);
+  Unary* reactor = context->DefaultReactor();
+  loader_.load(request->model_name(), policy, [reactor](const grpc::Status& status) { reactor->Finish(status); });
+  return reactor;
+}
+
+Unary* InferenceService::RepositoryModelUnload(Context* context, const inference::RepositoryModelUnloadRequest* request,
+                                               inference::RepositoryModelUnloadResponse* /*response*/) {
+  if (!request->repository_name().empty()) return finish(context, one_repository());
+  for (const auto& parameter : request->parameters()) {
+    if (parameter.first != "unload_dependents")  // no model here depends on another
+      return finish(context, invalid("parameter '" + parameter.first + "' of an unload is not supported"));
+  }
+  Unary* reactor = context->DefaultReactor();
+  loader_.unload(request->model_name(), [reactor](const grpc::Status& status) { reactor->Finish(status); });
+  return reactor;
 }
 
 RawStream* InferenceService::ModelStreamInfer(Context* context) {

@@ -6,7 +6,9 @@
 #include "gate.h"
 #include "inference.grpc.pb.h"
 #include "repository.h"
+#include "sequences.h"
 #include "stream_reactor.h"
+#include "version_loader.h"
 
 namespace learn_rt::serve {
 
@@ -17,13 +19,20 @@ using InferenceBase = Inference::WithRawCallbackMethod_ModelStreamInfer<
         Inference::WithCallbackMethod_ModelReady<Inference::WithCallbackMethod_ServerMetadata<
             Inference::WithCallbackMethod_ModelMetadata<Inference::WithCallbackMethod_ModelInfer<
                 Inference::WithCallbackMethod_ModelConfig<Inference::WithCallbackMethod_ModelStatistics<
-                    Inference::WithCallbackMethod_RepositoryIndex<Inference::Service>>>>>>>>>>;
+                    Inference::WithCallbackMethod_RepositoryIndex<Inference::WithCallbackMethod_RepositoryModelLoad<
+                        Inference::WithCallbackMethod_RepositoryModelUnload<Inference::Service>>>>>>>>>>>>;
 
 // The Open Inference Protocol on gRPC.
 class InferenceService final : public InferenceBase {
  public:
-  InferenceService(std::shared_ptr<const Repository> repository, Gate& gate, std::string server_version)
-      : repository_(std::move(repository)), gate_(gate), server_version_(std::move(server_version)) {}
+  // `sequences`: of all ModelInfer calls together.
+  InferenceService(std::shared_ptr<const Repository> repository, Gate& gate, VersionLoader& loader,
+                   Sequences& sequences, std::string server_version)
+      : repository_(std::move(repository)),
+        gate_(gate),
+        loader_(loader),
+        sequences_(sequences),
+        server_version_(std::move(server_version)) {}
 
   using Context = grpc::CallbackServerContext;
   using Unary = grpc::ServerUnaryReactor;
@@ -38,11 +47,17 @@ class InferenceService final : public InferenceBase {
                          inference::ModelStatisticsResponse*) override;
   Unary* RepositoryIndex(Context*, const inference::RepositoryIndexRequest*,
                          inference::RepositoryIndexResponse*) override;
+  Unary* RepositoryModelLoad(Context*, const inference::RepositoryModelLoadRequest*,
+                             inference::RepositoryModelLoadResponse*) override;
+  Unary* RepositoryModelUnload(Context*, const inference::RepositoryModelUnloadRequest*,
+                               inference::RepositoryModelUnloadResponse*) override;
   RawStream* ModelStreamInfer(Context*) override;
 
  private:
   std::shared_ptr<const Repository> repository_;
   Gate& gate_;
+  VersionLoader& loader_;
+  Sequences& sequences_;
   std::string server_version_;
 };
 

@@ -22,8 +22,8 @@ Journal::Journal(std::size_t capacity) : capacity_(capacity), cells_(std::make_u
 }
 
 void Journal::opened(const ModelHost& host, const std::string& peer) noexcept {
-  StreamEvent event;
-  event.kind = StreamEvent::kOpened;
+  Event event;
+  event.kind = Event::kOpened;
   event.version = host.version();
   copy(host.name(), event.model);
   copy(peer, event.peer);
@@ -32,8 +32,8 @@ void Journal::opened(const ModelHost& host, const std::string& peer) noexcept {
 
 void Journal::closed(const ModelHost& host, const std::string& peer, std::uint64_t answers,
                      const grpc::Status& status) noexcept {
-  StreamEvent event;
-  event.kind = StreamEvent::kClosed;
+  Event event;
+  event.kind = Event::kClosed;
   event.version = host.version();
   event.answers = answers;
   event.code = status.error_code();
@@ -45,15 +45,37 @@ void Journal::closed(const ModelHost& host, const std::string& peer, std::uint64
 
 void Journal::refused(const std::string& peer, const grpc::Status& status) noexcept {
   refusals_.count(status.error_code());
-  StreamEvent event;
-  event.kind = StreamEvent::kRefused;
+  Event event;
+  event.kind = Event::kRefused;
   event.code = status.error_code();
   copy(peer, event.peer);
   copy(status.error_message(), event.cause);
   push(event);
 }
 
-void Journal::push(StreamEvent& event) noexcept {
+void Journal::loaded(const ModelHost& host) noexcept {
+  of_version(Event::kLoaded, host.name(), host.version(), host.model().choice());
+}
+
+void Journal::unloaded(const ModelHost& host) noexcept {
+  of_version(Event::kUnloaded, host.name(), host.version(), "");
+}
+
+void Journal::version_refused(const std::string& name, std::int64_t version, const std::string& cause) noexcept {
+  of_version(Event::kVersionRefused, name, version, cause);
+}
+
+void Journal::of_version(Event::Kind kind, const std::string& name, std::int64_t version,
+                         const std::string& cause) noexcept {
+  Event event;
+  event.kind = kind;
+  event.version = version;
+  copy(name, event.model);
+  copy(cause, event.cause);
+  push(event);
+}
+
+void Journal::push(Event& event) noexcept {
   using std::chrono::system_clock;
   event.at_ms = std::chrono::duration_cast<std::chrono::milliseconds>(system_clock::now().time_since_epoch()).count();
   std::size_t place = tail_.load(std::memory_order_relaxed);
@@ -74,10 +96,10 @@ void Journal::push(StreamEvent& event) noexcept {
   }
 }
 
-std::optional<StreamEvent> Journal::try_pop() noexcept {
+std::optional<Event> Journal::try_pop() noexcept {
   Cell& cell = cells_[head_ & (capacity_ - 1)];
   if (cell.turn.load(std::memory_order_acquire) != head_ + 1) return std::nullopt;
-  const StreamEvent event = cell.event;
+  const Event event = cell.event;
   cell.turn.store(head_ + capacity_, std::memory_order_release);
   ++head_;
   return event;

@@ -15,9 +15,16 @@
 
 namespace learn_rt::serve {
 
-// Something that happened to a stream; texts are cut to fit.
-struct StreamEvent {
-  enum Kind : std::uint32_t { kOpened, kClosed, kRefused };  // refused: it never had a model
+// Something that happened to a stream or to a version of a model; texts are cut to fit.
+struct Event {
+  enum Kind : std::uint32_t {
+    kOpened,
+    kClosed,
+    kRefused,  // a stream that never had a model
+    kLoaded,   // from here on: a version
+    kUnloaded,
+    kVersionRefused,
+  };
 
   Kind kind = kOpened;
   std::int64_t at_ms = 0;  // since 1970
@@ -29,8 +36,8 @@ struct StreamEvent {
   std::array<char, 256> cause{};
 };
 
-// What happened to streams, for a log: a queue of fixed memory. Any thread writes and none ever waits; when the queue
-// is full the event is dropped and counted.
+// What happened to streams and versions, for a log: a queue of fixed memory. Any thread writes and none ever waits;
+// when the queue is full the event is dropped and counted.
 class Journal {
  public:
   explicit Journal(std::size_t capacity = 512);  // a power of two
@@ -40,8 +47,12 @@ class Journal {
               const grpc::Status& status) noexcept;
   void refused(const std::string& peer, const grpc::Status& status) noexcept;
 
+  void loaded(const ModelHost& host) noexcept;
+  void unloaded(const ModelHost& host) noexcept;
+  void version_refused(const std::string& name, std::int64_t version, const std::string& cause) noexcept;
+
   // The oldest event. One thread at a time.
-  std::optional<StreamEvent> try_pop() noexcept;
+  std::optional<Event> try_pop() noexcept;
   std::uint64_t dropped() const noexcept { return dropped_.load(std::memory_order_relaxed); }
   const CodeCounts& refusals() const noexcept { return refusals_; }
 
@@ -49,10 +60,11 @@ class Journal {
   // D. Vyukov's bounded queue: a cell's turn says whose it is, the writer's of that round or the reader's.
   struct Cell {
     std::atomic<std::size_t> turn{0};
-    StreamEvent event;
+    Event event;
   };
 
-  void push(StreamEvent& event) noexcept;
+  void push(Event& event) noexcept;
+  void of_version(Event::Kind kind, const std::string& name, std::int64_t version, const std::string& cause) noexcept;
 
   const std::size_t capacity_;
   const std::unique_ptr<Cell[]> cells_;

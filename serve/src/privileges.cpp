@@ -47,4 +47,11 @@ std::string run_realtime(int priority) {
   return "";
 }
 
+void yield_to_others() noexcept {
+  constexpr int kNicest = 19;
+  sched_param none{};
+  ::sched_setscheduler(::gettid(), SCHED_BATCH, &none);
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNicest);  // of this thread alone, on Linux
+}
+
 }  // namespace learn_rt::serve

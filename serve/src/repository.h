@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,28 +23,69 @@ struct ModelSource {
   std::filesystem::path folder;
 };
 
-// The models that are served. Filled before the server starts, then only read: any thread.
+enum class VersionState { kReady, kLoading, kUnavailable };
+
+// What is known of one version of a model.
+struct IndexRow {
+  std::string name;
+  std::int64_t version;
+  VersionState state;
+  std::string reason;  // why it is not served
+};
+
+// The models that are served, and which version of each is `stable`. Any thread; nothing here waits for a model to
+// load.
 class Repository {
  public:
+  using Hosts = std::map<std::int64_t, std::shared_ptr<ModelHost>>;
+
   // Loads each folder and replays its golden samples. Throws std::runtime_error: which folder, and the cause.
   static std::shared_ptr<Repository> load(const std::vector<ModelSource>& sources, const std::string& backend);
 
-  // Throws std::runtime_error when the name and version are there already.
+  // Throws std::runtime_error when the name and version are there already. The highest version is `stable`.
   void add(std::shared_ptr<ModelHost> host);
 
-  // `version` is a number, "stable" or "" (both: the highest). NOT_FOUND says what is served.
-  grpc::Status find(const std::string& name, const std::string& version, std::shared_ptr<ModelHost>* host) const;
+  // Serves these versions of one model, and no other: new streams get them from now on, and running ones keep theirs.
+  // `stable` is one of them. None: the model is not served any more.
+  void serve(const std::string& name, Hosts hosts, std::int64_t stable);
+  // What is known of a version that is not served.
+  void note(const std::string& name, std::int64_t version, VersionState state, const std::string& reason);
+  // Notes a version that nothing is known of as not loaded.
+  void note_new(const std::string& name, std::int64_t version);
+  // Forgets the notes on versions of `name` that are none of `present`.
+  void forget(const std::string& name, const std::vector<std::int64_t>& present);
 
   // Where streams are recorded; null: nowhere. Set before the server starts.
   void record_with(std::shared_ptr<record::Recorder> recorder) { recorder_ = std::move(recorder); }
   const std::shared_ptr<record::Recorder>& recorder() const noexcept { return recorder_; }
 
-  // All of them, by name and then version.
+  // `version` is a number, "stable" or "" (both: the stable one). NOT_FOUND says what is served.
+  grpc::Status find(const std::string& name, const std::string& version, std::shared_ptr<ModelHost>* host) const;
+  // The versions of one model, and its stable one; none when it is not served.
+  Hosts served(const std::string& name, std::int64_t* stable) const;
+
+  // All that are served, by name and then version.
   std::vector<std::shared_ptr<ModelHost>> hosts() const;
+  // These, and those that streams still run on.
+  std::vector<std::shared_ptr<ModelHost>> running() const;
+  // What is known, by name and then version.
+  std::vector<IndexRow> index() const;
 
  private:
-  std::map<std::string, std::map<std::int64_t, std::shared_ptr<ModelHost>>> models_;
   std::shared_ptr<record::Recorder> recorder_;
+  struct Versions {
+    Hosts hosts;
+    std::int64_t stable = 0;
+  };
+  struct Note {
+    VersionState state;
+    std::string reason;
+  };
+
+  mutable std::mutex mutex_;
+  std::map<std::string, Versions> models_;
+  std::map<std::pair<std::string, std::int64_t>, Note> notes_;
+  std::vector<std::weak_ptr<ModelHost>> leaving_;  // not served any more
 };
 
 }  // namespace learn_rt::serve

@@ -47,14 +47,24 @@ void add_limits(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
 }
 
+std::vector<std::string> every_service() {
+  return {inference::GRPCInferenceService::service_full_name(), v1::Predictor::service_full_name(),
+          health::Health::service_full_name(), grpc::reflection::v1::ServerReflection::service_full_name(),
+          grpc::reflection::v1alpha::ServerReflection::service_full_name()};
+}
+
 }  // namespace
 
 Server::Server(std::shared_ptr<Repository> repository, const ServerOptions& options)
     : repository_(std::move(repository)),
       gate_(options.max_streams),
+      loader_(repository_, gate_.journal(), options.loader),
+      sequences_(options.max_sequences, options.sequence_idle),
       predictor_(repository_, gate_, options.rollout_threads),
-      inference_(repository_, gate_, options.version),
-      health_({v1::Predictor::service_full_name(), inference::GRPCInferenceService::service_full_name()}) {
+      inference_(repository_, gate_, loader_, sequences_, options.version),
+      health_({v1::Predictor::service_full_name(), inference::GRPCInferenceService::service_full_name()}),
+      reflection_(every_service()),
+      reflection_alpha_(every_service()) {
   std::vector<ListenAddress> addresses;
   for (const std::string& text : options.listen) {
     addresses.push_back(ListenAddress::parse(text));
@@ -94,6 +104,8 @@ void Server::serve_grpc(const std::vector<ListenAddress>& addresses, const Secur
   builder.RegisterService(&predictor_);
   builder.RegisterService(&inference_);
   builder.RegisterService(&health_);
+  builder.RegisterService(&reflection_);
+  builder.RegisterService(&reflection_alpha_);
   {
     const OwnerOnly mode;
     const QuietGrpc quiet;
@@ -123,6 +135,7 @@ void Server::stop(std::chrono::milliseconds drain) {
   gate_.end_all(shutting_down());
   segments_.clear();
   health_.end_watches(shutting_down());
+  loader_.stop();
   server_->Shutdown(std::chrono::system_clock::now() + kLastWrites);  // then it cancels what is left
   server_.reset();
   for (const ListenAddress& address : addresses_) {

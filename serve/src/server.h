@@ -13,9 +13,12 @@
 #include "health_service.h"
 #include "inference_service.h"
 #include "predictor_service.h"
+#include "reflection_service.h"
 #include "repository.h"
 #include "security.h"
+#include "sequences.h"
 #include "shm_frontend.h"
+#include "version_loader.h"
 
 namespace learn_rt::serve {
 
@@ -23,7 +26,10 @@ struct ServerOptions {
   std::vector<std::string> listen;  // see ListenAddress
   std::size_t max_streams = 256;    // open at the same time, over all connections
   std::size_t rollout_threads = 1;  // that share the candidates of each rollout
-  std::string version;              // of this software, told by ServerMetadata
+  std::size_t max_sequences = 256;  // of ModelInfer, at the same time
+  std::chrono::milliseconds sequence_idle{60'000};
+  std::string version;  // of this software, told by ServerMetadata
+  LoaderOptions loader;
   SecurityOptions security;
   std::string record;      // a folder: streams of samples are recorded (docs/recording.md); empty: they are not
   double record_s = 60.0;  // that are kept of each
@@ -61,9 +67,13 @@ class Server {
 
   std::shared_ptr<Repository> repository_;
   Gate gate_;
+  VersionLoader loader_;
+  Sequences sequences_;
   PredictorService predictor_;
   InferenceService inference_;
   HealthService health_;
+  ReflectionV1 reflection_;
+  ReflectionV1Alpha reflection_alpha_;
   std::vector<ListenAddress> addresses_;
   std::vector<std::string> bound_;
   std::unique_ptr<grpc::Server> server_;

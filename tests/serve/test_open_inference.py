@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import re
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
+import tritonclient.grpc.aio as triton_aio
 from tritonclient.utils import InferenceServerException
 
 ROOT = Path(__file__).parents[2]
@@ -63,7 +68,7 @@ def test_the_server_and_its_model_are_live_and_ready(client: triton.InferenceSer
 def test_metadata_and_config_say_what_model_onnx_takes(client: triton.InferenceServerClient, served: Any) -> None:
     server = client.get_server_metadata()
     assert server.name == "learn-rt"
-    assert sorted(server.extensions) == ["model_configuration", "sequence", "statistics"]
+    assert sorted(server.extensions) == ["model_configuration", "model_repository", "sequence", "statistics"]
     model = client.get_model_metadata("printer")
     window, n_features = served.windows.shape[1:]
     assert list(model.versions) == ["1"]
@@ -103,9 +108,74 @@ def test_a_wrong_request_says_why(
     assert caught.value.status() == f"StatusCode.{status}"
 
 
-def test_a_unary_request_of_a_sequence_is_sent_to_the_stream(client: triton.InferenceServerClient, served: Any) -> None:
-    with pytest.raises(InferenceServerException, match="over ModelStreamInfer"):
-        client.infer("printer", [tensor(served.windows)], sequence_id=3, sequence_start=True)
+@pytest.mark.parametrize("sequence", [3, "three"])
+def test_a_unary_sequence_slides_over_its_samples(
+    client: triton.InferenceServerClient, served: Any, sequence: int | str
+) -> None:
+    def ask(samples: np.ndarray, **marks: bool) -> Any:
+        return client.infer("printer", [tensor(samples)], sequence_id=sequence, **marks)
+
+    samples, window = served.path(40), served.spec.window
+    results = [ask(s[None], sequence_start=i == 0, sequence_end=i == 39) for i, s in enumerate(samples)]
+    flags = np.array([r.get_response().parameters["flags"].int64_param for r in results])
+    answers = np.concatenate([r.as_numpy("y") for r in results])
+    free = np.flatnonzero(flags == 0)
+    assert len(free) > 15
+    truth = served.oracle(served.sliding(samples))[free - (window - 1)]
+    assert np.abs(answers[free] - truth).max() <= 2 * served.spec.tolerance
+    with pytest.raises(InferenceServerException, match="begin it with sequence_start"):
+        ask(samples[:1])
+
+
+def test_the_sequences_of_unary_requests_are_bounded_and_the_idle_ones_go(
+    launch: Any, served: Any, tmp_path: Path
+) -> None:
+    limits = ("--max-sequences", "2", "--sequence-idle-s", "0.3")
+    with launch(served.repository, "--listen", f"unix:{tmp_path}/s", *limits) as serving:
+        with triton.InferenceServerClient(f"unix:{tmp_path}/s") as client:
+
+            def begin(sequence: int) -> None:
+                client.infer("printer", [tensor(served.path(1))], sequence_id=sequence, sequence_start=True)
+
+            begin(1)
+            begin(2)
+            with pytest.raises(InferenceServerException, match="at most 2 sequences") as caught:
+                begin(3)
+            assert caught.value.status() == "StatusCode.RESOURCE_EXHAUSTED"
+            deadline = time.monotonic() + 20
+            while time.monotonic() < deadline:
+                try:
+                    begin(3)
+                    break
+                except InferenceServerException:
+                    time.sleep(0.05)
+            with pytest.raises(InferenceServerException, match="begin it with sequence_start"):
+                client.infer("printer", [tensor(served.path(1))], sequence_id=1)  # it was dropped
+        assert serving.stop()[0] == 0
+
+
+def test_the_async_client_infers_and_keeps_a_sequence(target: str, served: Any) -> None:
+    async def ask() -> tuple[Any, list[Any]]:
+        async with triton_aio.InferenceServerClient(target) as client:
+            whole = await client.infer("printer", [tensor(served.windows)])
+
+            async def requests() -> AsyncIterator[dict[str, Any]]:
+                for i, sample in enumerate(served.path(20)):
+                    yield {
+                        "model_name": "printer",
+                        "inputs": [tensor(sample[None])],
+                        "sequence_id": "aio",
+                        "sequence_start": i == 0,
+                        "sequence_end": i == 19,
+                    }
+
+            return whole, [answer async for answer in client.stream_infer(requests())]
+
+    whole, streamed = asyncio.run(ask())
+    assert np.abs(whole.as_numpy("y") - served.oracle(served.windows)).max() <= 2 * served.spec.tolerance
+    assert [error for _, error in streamed] == [None] * 20
+    truth = served.oracle(served.sliding(served.path(20)))[-1]
+    assert np.abs(streamed[-1][0].as_numpy("y")[0] - truth).max() <= 2 * served.spec.tolerance
 
 
 def test_a_stream_answers_windows_and_errors_in_band(stream: Answers, served: Any) -> None:
@@ -152,7 +222,6 @@ def test_statistics_count_what_was_answered(client: triton.InferenceServerClient
 def test_our_messages_are_the_protocols_on_the_wire(tmp_path: Path) -> None:
     """Each field of ours has the number, type and label that tritonclient's own descriptors give it."""
     from google.protobuf import descriptor_pb2
-    from grpc_tools import protoc
     from tritonclient.grpc import model_config_pb2, service_pb2
 
     def messages(prefix: str, found: Any) -> Iterator[tuple[str, Any]]:
@@ -166,7 +235,9 @@ def test_our_messages_are_the_protocols_on_the_wire(tmp_path: Path) -> None:
         module.DESCRIPTOR.CopyToProto(described)
         theirs |= dict(messages("", described.message_type))
     out = tmp_path / "ours"
-    assert protoc.main(["protoc", f"-I{ROOT / 'proto'}", f"--descriptor_set_out={out}", "inference.proto"]) == 0
+    # In a process of its own: its copy of protobuf does not go with ours in one.
+    command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT / 'proto'}", f"--descriptor_set_out={out}"]
+    subprocess.run([*command, "inference.proto"], check=True)
     ours = dict(messages("", descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes()).file[0].message_type))
     # In the protocol, but not in tritonclient's copy of it.
     newer = {"ModelMetadataResponse.PropertiesEntry", "ModelMetadataResponse.properties"}
