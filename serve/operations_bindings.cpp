@@ -94,8 +94,9 @@ py::str text(const char* bytes) {
 }
 
 py::list events(Server& server) {
-  static constexpr std::array<const char*, 6> kKinds{"stream_opened",  "stream_closed",    "stream_refused",
-                                                     "version_loaded", "version_unloaded", "version_refused"};
+  static constexpr std::array<const char*, 8> kKinds{"stream_opened",  "stream_closed",    "stream_refused",
+                                                     "version_loaded", "version_unloaded", "version_refused",
+                                                     "stream_swapped", "version_left_out"};
   py::list rows;
   while (const auto event = server.gate().journal().try_pop()) {
     py::dict row;

@@ -12,6 +12,7 @@ class Flag(IntFlag):
     REFUSED = 1 << 3  # the sample was not finite or not physical: not taken; the window starts empty again
     LATE = 1 << 4  # the deadline passed: the answer is the policy's
     DISCONNECTED = 1 << 5  # no stream: the answer is the policy's
+    SWAPPING = 1 << 8  # a crossfade: the answer is between those of two versions
     # From here on the client's alone.
     FAULT = 1 << 16  # too many misses in a row: the answers are the policy's until clear_fault()
     UNFIT = 1 << 17  # a value of the sample was not fit: the answer is the policy's

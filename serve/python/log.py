@@ -27,6 +27,8 @@ SENTENCES = {
     "stream_refused": "{peer} was refused: {code} {cause}",
     "version_loaded": "{model}/{version} is loaded: {cause}",
     "version_unloaded": "{model}/{version} is unloaded",
+    "stream_swapped": "a stream goes on with {model}/{version} {cause}",
+    "version_left_out": "a stream does not go on with {model}/{version}: {cause}",
     "version_refused": "{model}/{version} is refused: {cause}",
 }
 

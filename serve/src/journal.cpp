@@ -65,6 +65,14 @@ void Journal::version_refused(const std::string& name, std::int64_t version, con
   of_version(Event::kVersionRefused, name, version, cause);
 }
 
+void Journal::swapped(std::int64_t from, const ModelHost& to) noexcept {
+  of_version(Event::kSwapped, to.name(), to.version(), "after version " + std::to_string(from));
+}
+
+void Journal::version_left_out(const ModelHost& host, const std::string& cause) noexcept {
+  of_version(Event::kLeftOut, host.name(), host.version(), cause);
+}
+
 void Journal::of_version(Event::Kind kind, const std::string& name, std::int64_t version,
                          const std::string& cause) noexcept {
   Event event;

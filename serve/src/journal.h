@@ -24,6 +24,8 @@ struct Event {
     kLoaded,   // from here on: a version
     kUnloaded,
     kVersionRefused,
+    kSwapped,  // a stream went on with it
+    kLeftOut,  // a stream did not, and why
   };
 
   Kind kind = kOpened;
@@ -50,6 +52,11 @@ class Journal {
   void loaded(const ModelHost& host) noexcept;
   void unloaded(const ModelHost& host) noexcept;
   void version_refused(const std::string& name, std::int64_t version, const std::string& cause) noexcept;
+
+  // A stream went on with another version than `from`.
+  void swapped(std::int64_t from, const ModelHost& to) noexcept;
+  // A stream does not go on with a version.
+  void version_left_out(const ModelHost& host, const std::string& cause) noexcept;
 
   // The oldest event. One thread at a time.
   std::optional<Event> try_pop() noexcept;

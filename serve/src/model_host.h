@@ -30,17 +30,24 @@ class ModelHost {
   Counters counters_;
 };
 
-// A session and the host that it runs on, counted while it lives. One thread at a time.
+class FollowingSession;
+
+// A stream's session and the version that answers in it, counted while it lives. One thread at a time.
 class HostedSession {
  public:
   // Opens a session, warming up. Throws what the model throws.
   explicit HostedSession(std::shared_ptr<ModelHost> host);
+  // One that goes on with other versions.
+  explicit HostedSession(std::unique_ptr<FollowingSession> following);
   ~HostedSession();
   HostedSession(const HostedSession&) = delete;
   HostedSession& operator=(const HostedSession&) = delete;
 
-  ModelHost& host() noexcept { return *host_; }
+  // The version that answers now.
+  ModelHost& host() noexcept;
   Session& session() noexcept { return *session_; }
+  // Call between two requests. True: from here on another version answers.
+  bool turn() noexcept;
 
   // Records the session from here on, while there is memory for it. Before its first begin().
   void record(const std::shared_ptr<record::Recorder>& recorder);
@@ -52,8 +59,9 @@ class HostedSession {
   void failed(const std::string& cause);
 
  private:
-  std::shared_ptr<ModelHost> host_;
+  std::shared_ptr<ModelHost> host_;  // none: the session's
   std::unique_ptr<Session> session_;
+  FollowingSession* const following_ = nullptr;  // the session, when it follows
   record::RecordedSession* recorded_ = nullptr;  // what session_ is, where it is recorded
 };
 

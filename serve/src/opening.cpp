@@ -7,6 +7,36 @@
 #include "status.h"
 
 namespace learn_rt::serve {
+namespace {
+
+grpc::Status read_swap(const v1::Open& open, Following* how) {
+  switch (open.swap()) {
+    case v1::SWAP_PINNED:
+      return grpc::Status::OK;
+    case v1::SWAP_NOW:
+      how->swap = Swap::kNow;
+      break;
+    case v1::SWAP_AT_REST:
+      how->swap = Swap::kAtRest;
+      break;
+    case v1::SWAP_CROSSFADE:
+      how->swap = Swap::kCrossfade;
+      break;
+    default:
+      return invalid("open.swap must be one of learn_rt.v1.Swap, got " + std::to_string(open.swap()));
+  }
+  if (!open.version().empty() && open.version() != "stable") {
+    return invalid("open.version is the number '" + open.version() +
+                   "', which is never swapped: ask for 'stable', or leave out open.swap");
+  }
+  if (!(open.crossfade_s() >= 0.0F && open.crossfade_s() <= Following::kMostFadeS)) {
+    return invalid("open.crossfade_s must be 0 to 60 seconds, got " + std::to_string(open.crossfade_s()));
+  }
+  if (open.crossfade_s() != 0.0F) how->crossfade_s = static_cast<double>(open.crossfade_s());
+  return grpc::Status::OK;
+}
+
+}  // namespace
 
 std::string names(const Spec& spec) {
   std::string line;
@@ -57,6 +87,11 @@ grpc::Status describe(const Repository& repository, const v1::DescribeRequest& r
   return grpc::Status::OK;
 }
 
+void tell(const ModelHost& host, v1::Opened* opened) {
+  opened->set_version(host.version());
+  opened->set_backend(host.model().backend());
+}
+
 grpc::Status open_session(const Repository& repository, const v1::Open& open, v1::Opened* opened,
                           std::unique_ptr<HostedSession>* session) {
   std::shared_ptr<ModelHost> host;
@@ -65,15 +100,24 @@ grpc::Status open_session(const Repository& repository, const v1::Open& open, v1
   if (const grpc::Status pinned = check_contract(*host, open.contract_hash()); !pinned.ok()) return pinned;
   if (spec.kind == Kind::kRollout) return invalid(host->name() + " answers rollouts: open a stream of Rollout");
   if (const grpc::Status checked = check_rest(spec, open.rest()); !checked.ok()) return checked;
+  Following how;
+  if (const grpc::Status read = read_swap(open, &how); !read.ok()) return read;
   try {
-    *session = std::make_unique<HostedSession>(host);
+    if (how.swap == Swap::kPinned) {
+      *session = std::make_unique<HostedSession>(host);
+    } else {
+      std::unique_ptr<FollowingSession> following;
+      const std::vector<float> rest(open.rest().begin(), open.rest().end());
+      const grpc::Status followed = repository.followers().open(host, how, rest, &following);
+      if (!followed.ok()) return followed;
+      *session = std::make_unique<HostedSession>(std::move(following));
+    }
     (*session)->record(repository.recorder());
   } catch (const std::exception& error) {
     return {grpc::StatusCode::INTERNAL, host->name() + ": no session: " + error.what()};
   }
   (*session)->session().begin(open.rest().empty() ? nullptr : open.rest().data());
-  opened->set_version(host->version());
-  opened->set_backend(host->model().backend());
+  tell(*host, opened);
   return grpc::Status::OK;
 }
 

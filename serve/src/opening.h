@@ -27,6 +27,9 @@ grpc::Status check_rest(const Spec& spec, const google::protobuf::RepeatedField<
 // The spec of a served model, as Describe gives it. NOT_FOUND.
 grpc::Status describe(const Repository& repository, const v1::DescribeRequest& request, v1::DescribeResponse* response);
 
+// Tells which version answers.
+void tell(const ModelHost& host, v1::Opened* opened);
+
 // Opens the session that a stream of samples asks for. Status codes as PredictStream::answer has them.
 grpc::Status open_session(const Repository& repository, const v1::Open& open, v1::Opened* opened,
                           std::unique_ptr<HostedSession>* session);

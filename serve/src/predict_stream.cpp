@@ -29,6 +29,7 @@ grpc::Status PredictStream::answer(const v1::PredictRequest& request, v1::Predic
   } else if (!hosted_) {
     return invalid("the first request of a stream must carry `open`: the model, its version and its contract_hash");
   }
+  if (hosted_->turn()) tell(hosted_->host(), response->mutable_opened());
   Counters& counters = hosted_->host().counters();
   if (const grpc::Status sized = check_size(request); !sized.ok()) {
     counters.failures.count(sized.error_code());

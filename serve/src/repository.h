@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "followers.h"
 #include "learn_rt/record/recorder.h"
 #include "model_host.h"
 
@@ -68,11 +69,12 @@ class Repository {
   std::vector<std::shared_ptr<ModelHost>> hosts() const;
   // These, and those that streams still run on.
   std::vector<std::shared_ptr<ModelHost>> running() const;
+  // The streams that go on with the stable version.
+  Followers& followers() const noexcept { return followers_; }
   // What is known, by name and then version.
   std::vector<IndexRow> index() const;
 
  private:
-  std::shared_ptr<record::Recorder> recorder_;
   struct Versions {
     Hosts hosts;
     std::int64_t stable = 0;
@@ -82,7 +84,9 @@ class Repository {
     std::string reason;
   };
 
-  mutable std::mutex mutex_;
+  std::shared_ptr<record::Recorder> recorder_;
+  mutable Followers followers_;
+  mutable std::mutex mutex_;  // guards what follows
   std::map<std::string, Versions> models_;
   std::map<std::pair<std::string, std::int64_t>, Note> notes_;
   std::vector<std::weak_ptr<ModelHost>> leaving_;  // not served any more

@@ -67,8 +67,7 @@ grpc::Status RolloutExchange::open(const v1::RolloutOpen& open, v1::Opened* open
     return too_large(host->name() + ": no session: " + error.what());
   }
   hosted_->session().begin(open.rest().empty() ? nullptr : open.rest().data());
-  opened->set_version(host->version());
-  opened->set_backend(host->model().backend());
+  tell(*host, opened);
   return grpc::Status::OK;
 }
 

@@ -88,11 +88,14 @@ void ShmStream::fail(const std::string& cause) {
 void ShmStream::answer() {
   shm::SampleHead asked{};
   samples_.take(asked, sample_.data());
+  hosted_->turn();
   hosted_->tag(asked.sequence, asked.stamp_ns, arrival_ns_);
   const std::uint32_t flags = hosted_->session().step(sample_.data(), answer_.data());
   const std::int64_t took_ns = now_ns() - arrival_ns_;
   const auto compute_ns = std::min<std::int64_t>(took_ns, std::numeric_limits<std::uint32_t>::max());
-  answers_.write(0, {asked.sequence, asked.stamp_ns, flags, static_cast<std::uint32_t>(compute_ns)}, answer_.data());
+  answers_.write(
+      0, {asked.sequence, asked.stamp_ns, flags, static_cast<std::uint32_t>(compute_ns), hosted_->host().version()},
+      answer_.data());
   answers_.publish(1);
   Counters& counters = hosted_->host().counters();
   counters.answered(1, std::chrono::nanoseconds(took_ns));

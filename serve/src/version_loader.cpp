@@ -12,7 +12,9 @@
 namespace learn_rt::serve {
 namespace {
 
-constexpr std::size_t kMaxJobs = 64;  // that wait
+constexpr std::size_t kMaxJobs = 64;                  // that wait
+constexpr std::chrono::milliseconds kTendEvery{20};   // while streams follow
+constexpr std::chrono::milliseconds kLookEvery{200};  // whether one does
 
 std::string label(const std::string& name, std::int64_t version) { return name + "/" + std::to_string(version); }
 
@@ -79,11 +81,8 @@ void VersionLoader::run() {
     {
       const auto called = [this] { return stop_ || !jobs_.empty(); };
       std::unique_lock<std::mutex> lock(mutex_);
-      if (options_.watch.count() > 0) {
-        wake_.wait_until(lock, next_look, called);
-      } else {
-        wake_.wait(lock, called);
-      }
+      const auto tick = Clock::now() + (repository_->followers().any() ? kTendEvery : kLookEvery);
+      wake_.wait_until(lock, options_.watch.count() > 0 ? std::min(tick, next_look) : tick, called);
       if (stop_) return;
       if (!jobs_.empty()) {
         job = std::move(jobs_.front());
@@ -96,6 +95,7 @@ void VersionLoader::run() {
       look_around();
       next_look = Clock::now() + options_.watch;
     }
+    repository_->followers().tend(*repository_, journal_);
   }
 }
 

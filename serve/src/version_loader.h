@@ -29,7 +29,8 @@ struct LoaderOptions {
   std::chrono::milliseconds watch{0};  // how often to look into the folder; 0: never
 };
 
-// Loads and unloads versions while others serve: on a thread of its own, of low priority. A version is checked as a
+// Loads and unloads versions while others serve, and prepares them for the streams that follow: on a thread of its own,
+// of low priority. A version is checked as a
 // server checks it at its start (sums, golden samples) before anybody gets it; one that is refused leaves what is
 // served as it is. The stable version before the last stays loaded, for streams that ask for its number.
 class VersionLoader {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,8 @@
 namespace learn_rt::serve {
 
 // A model with a closed form, behind the runtime's interface: two features, the answer is the sum of all values of the
-// last three samples, and one tick of preview. It also watches how the server uses its sessions.
+// last three samples times the version's gain, and one tick of preview. It also watches how the server uses its
+// sessions.
 class SumModel final : public Model {
  public:
   static constexpr std::size_t kFeatures = 2, kWindow = 3;
@@ -22,7 +24,7 @@ class SumModel final : public Model {
     std::atomic<int> open{0}, steps{0}, settles{0}, overlaps{0};
   };
 
-  SumModel() {
+  explicit SumModel(float gain = 1.0F, std::optional<Envelope> envelope = {}) : gain_(gain) {
     spec_.name = "sum";
     spec_.kind = Kind::kWindow;
     spec_.dt_s = 0.001;
@@ -32,6 +34,7 @@ class SumModel final : public Model {
     for (const char* name : {"a", "b"}) spec_.inputs.push_back(signal(name));
     spec_.inputs[1].range_valid = {-10.0, 10.0};
     spec_.outputs.push_back(signal("sum"));
+    spec_.outputs[0].envelope = envelope;
     spec_.contract_hash = "5a5a";
     spec_.json = "{\"name\": \"sum\"}";
   }
@@ -39,21 +42,24 @@ class SumModel final : public Model {
   const Spec& spec() const noexcept override { return spec_; }
   const std::string& backend() const noexcept override { return backend_; }
   const std::string& choice() const noexcept override { return backend_; }
-  std::unique_ptr<Session> open() const override { return std::make_unique<SumSession>(watched); }
+  std::unique_ptr<Session> open() const override { return std::make_unique<SumSession>(watched, gain_); }
 
   void infer(const float* windows, std::size_t batch, float* answers) const override {
     for (std::size_t i = 0; i < batch; ++i) {
       answers[i] = 0.0F;
       for (std::size_t k = 0; k < kWindow * kFeatures; ++k) answers[i] += windows[i * kWindow * kFeatures + k];
+      answers[i] *= gain_;
     }
   }
+
+  Spec& spec_to_change() { return spec_; }
 
   mutable Watched watched;
 
  private:
   class SumSession final : public Session {
    public:
-    explicit SumSession(Watched& watched) : watched_(watched) { ++watched_.open; }
+    SumSession(Watched& watched, float gain) : watched_(watched), gain_(gain) { ++watched_.open; }
     ~SumSession() override { --watched_.open; }
 
     void begin(const float* rest) noexcept override {
@@ -66,7 +72,7 @@ class SumModel final : public Model {
       sums_[0] = sums_[1];
       sums_[1] = sums_[2];
       sums_[2] = sample[0] + sample[1];
-      *answer = ++taken_ >= kWindow ? sums_[0] + sums_[1] + sums_[2] : 0.0F;
+      *answer = ++taken_ >= kWindow ? gain_ * (sums_[0] + sums_[1] + sums_[2]) : 0.0F;
       return taken_ >= kWindow ? 0U : static_cast<std::uint32_t>(kWarmingUp);
     }
     void settle() noexcept override {
@@ -92,6 +98,7 @@ class SumModel final : public Model {
     };
 
     Watched& watched_;
+    const float gain_;
     std::atomic<bool> busy_{false};
     std::size_t taken_ = 0;
     float sums_[kWindow] = {};
@@ -106,15 +113,24 @@ class SumModel final : public Model {
     return signal;
   }
 
+  const float gain_;
   Spec spec_;
   std::string backend_ = "native";
 };
 
 // A repository that serves it as "sum", version 7.
 struct SumRepository {
-  std::shared_ptr<SumModel> model = std::make_shared<SumModel>();
+  std::shared_ptr<SumModel> model;
   std::shared_ptr<Repository> repository = std::make_shared<Repository>();
-  SumRepository() { repository->add(std::make_shared<ModelHost>("sum", 7, model)); }
+  explicit SumRepository(std::optional<Envelope> envelope = {}) : model(std::make_shared<SumModel>(1.0F, envelope)) {
+    repository->add(std::make_shared<ModelHost>("sum", 7, model));
+  }
+  // Serves another version, as the stable one.
+  std::shared_ptr<ModelHost> swap(std::int64_t version, std::shared_ptr<SumModel> with) const {
+    auto host = std::make_shared<ModelHost>("sum", version, std::move(with));
+    repository->serve("sum", {{version, host}}, version);
+    return host;
+  }
 };
 
 }  // namespace learn_rt::serve

@@ -138,9 +138,10 @@ def test_a_unary_message_that_is_no_protobuf_is_refused(path: str) -> None:
             assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED  # gRPC 1.51's own answer
 
 
-def test_an_unknown_method_is_unimplemented(path: str) -> None:
+@pytest.mark.parametrize("method", ["SystemSharedMemoryStatus", "CudaSharedMemoryRegister", "NoSuchMethod"])
+def test_an_unknown_method_is_unimplemented(path: str, method: str) -> None:
     with grpc.insecure_channel(f"unix:{path}") as channel, pytest.raises(grpc.RpcError) as caught:
-        channel.unary_unary("/inference.GRPCInferenceService/RepositoryModelLoad")(b"", timeout=20)
+        channel.unary_unary(f"/inference.GRPCInferenceService/{method}")(b"", timeout=20)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 

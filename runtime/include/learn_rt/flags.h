@@ -12,6 +12,7 @@ enum Flag : std::uint32_t {
   kRefused = 1U << 3,            // the sample was not finite or not physical: not taken; the session starts cold again
   kLate = 1U << 4,               // client: the deadline passed, the answer is the policy's
   kDisconnected = 1U << 5,       // client: no stream, the answer is the policy's
+  kSwapping = 1U << 8,           // a crossfade: the answer is between those of two versions
   // From here on the client's alone.
   kFault = 1U << 16,     // too many misses in a row: the answers are the policy's until the fault is cleared
   kUnfit = 1U << 17,     // a value of the sample was not fit: the answer is the policy's

@@ -21,7 +21,7 @@
 // stream.
 namespace learn_rt::shm {
 
-constexpr std::uint64_t kMagic = 0x31304D48534E524CULL;  // "LRNSHM01": another layout is another number
+constexpr std::uint64_t kMagic = 0x32304D48534E524CULL;  // "LRNSHM02": another layout is another number
 constexpr std::size_t kSlots = 16;
 constexpr std::size_t kMailbox = 512 * 1024;  // bytes: a spec of a thousand signals
 constexpr std::size_t kRing = 128 * 1024;     // bytes: replays are longer than what a controller has under way
@@ -80,6 +80,7 @@ struct AnswerHead {
   std::int64_t stamp_ns;
   std::uint32_t flags;
   std::uint32_t compute_ns;
+  std::int64_t version;  // that answered
 };
 
 using SampleProducer = Producer<SampleHead, kRing>;

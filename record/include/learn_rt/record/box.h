@@ -51,6 +51,8 @@ class Box {
     version_.store(version, std::memory_order_relaxed);
     rows_.write(head(sequence, 0, now(), 0, 0, rest != nullptr ? kBeginAtRest : kBegin), rest, nullptr);
   }
+  // The carrier only. Another version answers from here on.
+  void answered_by(std::int64_t version) LEARN_RT_REALTIME { version_.store(version, std::memory_order_relaxed); }
   // The carrier only. A sample and its answer.
   void step(std::uint64_t sequence, std::int64_t stamp_ns, std::int64_t at_ns, std::int64_t took_ns,
             std::uint32_t flags, const float* inputs, const float* outputs) LEARN_RT_REALTIME {

@@ -24,6 +24,11 @@ class RecordedSession final : public Session {
     stamp_ns_ = stamp_ns;
     at_ns_ = at_ns;
   }
+  // Another version of the model answers from here on.
+  void answered_by(std::int64_t version) LEARN_RT_REALTIME {
+    version_ = version;
+    box_->answered_by(version);
+  }
   Box& box() noexcept { return *box_; }
 
   void begin(const float* rest) LEARN_RT_REALTIME override;
@@ -38,7 +43,7 @@ class RecordedSession final : public Session {
   const std::unique_ptr<Session> session_;
   const std::shared_ptr<Recorder> recorder_;
   const std::shared_ptr<Box> box_;
-  const std::int64_t version_;
+  std::int64_t version_;
   std::uint64_t sequence_ = 0;
   std::int64_t stamp_ns_ = 0, at_ns_ = 0;
 };
