@@ -8,7 +8,6 @@
 #include "learn_rt/client.h"
 #include "learn_rt/flags.h"
 #include "loop.h"
-#include "transport.h"
 
 namespace learn_rt::client {
 namespace {
@@ -76,18 +75,6 @@ TEST_F(Failover, AddressesAreTriedInOrderAndThenAgain) {
   EXPECT_EQ(peer(0).openings.size(), 3U);
   EXPECT_EQ(peer(1).openings.size(), 2U);
   EXPECT_EQ(peer(2).openings.size(), 2U);
-}
-
-TEST_F(Failover, SecurityGoesToTheAddressesThatCanHaveIt) {
-  ClientSecurity security;
-  security.token = "secret";
-  EXPECT_NE(make_transports({"shm:here", "unix:/tmp/there"}, Wait::kSleep, security), nullptr);
-  EXPECT_NE(error_of([&] { make_transports({"shm:here"}, Wait::kSleep, security); }).find("not for shm:"),
-            std::string::npos);
-  EXPECT_NE(error_of([&] {
-              make_transports({"unix:/tmp/x", "grpc://1.2.3.4:5"}, Wait::kSleep, security);
-            }).find("grpc://1.2.3.4:5: grpc:// would show the token"),
-            std::string::npos);
 }
 
 TEST(Backoff, PausesDoubleUpToASecondAndAreDrawnFromTheUpperHalf) {

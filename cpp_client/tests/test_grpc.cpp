@@ -8,6 +8,7 @@
 #include "learn_rt/client.h"
 #include "learn_rt/flags.h"
 #include "scripted_server.h"
+#include "transport.h"
 
 namespace learn_rt::client {
 namespace {
@@ -149,6 +150,18 @@ TEST(GrpcAddress, WhereNobodyListensIsAnErrorWithTheCause) {
     const std::string error = error_of([&] { Client::connect(address, "reference", options); });
     EXPECT_EQ(error.find(address + ", model 'reference': UNAVAILABLE: "), 0U) << error;
   }
+}
+
+TEST(GrpcAddress, SecurityGoesToTheAddressesThatCanHaveIt) {
+  ClientSecurity security;
+  security.token = "secret";
+  EXPECT_NE(make_transports({"shm:here", "unix:/tmp/there"}, Wait::kSleep, security), nullptr);
+  EXPECT_NE(error_of([&] { make_transports({"shm:here"}, Wait::kSleep, security); }).find("not for shm:"),
+            std::string::npos);
+  EXPECT_NE(error_of([&] {
+              make_transports({"unix:/tmp/x", "grpc://1.2.3.4:5"}, Wait::kSleep, security);
+            }).find("grpc://1.2.3.4:5: grpc:// would show the token"),
+            std::string::npos);
 }
 
 }  // namespace
