@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import queue
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ import pytest
 import tritonclient.grpc as triton
 from numpy.typing import NDArray
 
+from learn_rt.record import read, replay
+from learn_rt.record.incidents import incidents
 from learn_rt.v1 import predictor_pb2 as pb
 from learn_rt.v1 import predictor_pb2_grpc as rpc
 
@@ -149,9 +152,12 @@ def versions(served: Any, second: Path, tmp_path: Path) -> Versions:
     return Versions(served, second, tmp_path)
 
 
-def test_a_new_version_is_found_and_running_streams_follow_or_stay(versions: Versions, launch: Any) -> None:
+def test_a_new_version_is_found_and_running_streams_follow_or_stay(
+    versions: Versions, launch: Any, tmp_path: Path
+) -> None:
     samples = versions.served.path(4000)
-    watching = launch(versions.repository, "--listen", versions.address, "--watch", "0.05", "--drain-s", "0")
+    options = ("--watch", "0.05", "--drain-s", "0", "--record", tmp_path / "boxes", "--backend", "native")
+    watching = launch(versions.repository, "--listen", versions.address, *options)
     kinds = (pb.SWAP_NOW, pb.SWAP_CROSSFADE, pb.SWAP_PINNED, pb.SWAP_AT_REST)
     with watching as serving, ExitStack() as stack:
         streams = [stack.enter_context(versions.stream(kind)) for kind in kinds]
@@ -169,6 +175,9 @@ def test_a_new_version_is_found_and_running_streams_follow_or_stay(versions: Ver
             take(n, n + 10)
             n += 10
         take(n, n + 200)
+        serving.process.send_signal(signal.SIGUSR1)
+        boxes = tmp_path / "boxes"
+        eventually(lambda: len(list(boxes.glob("*.lrec"))) == len(streams))
         stack.close()
         status, logged = serving.stop()
     assert [s.versions[-1] for s in streams] == [2, 2, 1, 1]  # the samples never stood still
@@ -177,6 +186,13 @@ def test_a_new_version_is_found_and_running_streams_follow_or_stay(versions: Ver
     assert any(f & SWAPPING for f in streams[1].flags)
     assert status == 0
     assert "a stream goes on with printer/2 after version 1" in logged
+    for path in boxes.glob("*.lrec"):
+        recording = read(path)
+        replayed = replay(recording, versions.repository)
+        assert replayed.identical, replayed.first
+        assert replayed.answers == n + 200
+        told = [incident.what for incident in incidents(recording)]
+        assert ("version 2 took over" in told) == (replayed.versions == [1, 2])
 
 
 def test_a_version_that_comes_in_pieces_is_served_when_it_is_whole(versions: Versions, launch: Any) -> None:
