@@ -11,8 +11,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from learn_rt.benchmarks.engine.models import version_folder
 from learn_rt.benchmarks.latency import pinning
-from learn_rt.benchmarks.latency.own_models import write_own_model
 from learn_rt.benchmarks.latency.serving import Served, server_process
 from learn_rt.benchmarks.latency.streams import Stream, make_stream
 from learn_rt.spec import Spec
@@ -20,7 +20,7 @@ from learn_rt.spec import Spec
 if TYPE_CHECKING:
     from learn_rt._latency import Arm, ClientArm, Turn
 
-MODEL = "printer"
+MODEL = "printer-56x2-w20"
 SAMPLE_S = 1e-3  # every paced case asks a thousand times a second
 
 
@@ -33,10 +33,10 @@ class Place:
 
     def __enter__(self) -> Place:
         self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="learn-bench-")))
-        folder = write_own_model(MODEL, self.folder / "models")
-        self.version_folder = folder.version_folder
-        self.spec: Spec = folder.spec()
-        self.stream: Stream = make_stream(folder.version_folder, self.spec)
+        self.version_folder = version_folder(MODEL, self.folder / "models")
+        self.repository = self.version_folder.parent.parent
+        self.spec = Spec.from_json((self.version_folder / "spec.json").read_bytes())
+        self.stream: Stream = make_stream(self.version_folder, self.spec)
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -62,7 +62,7 @@ class Place:
     @contextmanager
     def server(self) -> Iterator[Served]:
         """Serve the model on every transport."""
-        with server_process(self.folder / "models", self.folder / "s.sock", self.pinning.server) as served:
+        with server_process(self.repository, self.folder / "s.sock", self.pinning.server) as served:
             yield served
 
     @contextmanager
