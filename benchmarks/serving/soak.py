@@ -28,16 +28,18 @@ def soak(place: Place, seconds: float) -> Result:
     blocks: list[dict[str, Any]] = []
     failed: list[str] = []
     resident: list[float] = []
-    with place.server() as served, pinning.on(place.pinning.control), Progress(disable=not sys.stderr.isatty()) as bar:
-        turns = [place.turn(place.client(served.addresses["unix"])) for _ in range(N_STREAMS)]
+    with place.server() as served, Progress(disable=not sys.stderr.isatty()) as bar:
+        with pinning.on(place.pinning.control):
+            turns = [place.turn(place.client(served.addresses["unix"])) for _ in range(N_STREAMS)]
         task = bar.add_task("soak", total=seconds)
         start = time.monotonic()
         hiccup = Hiccup(round(1e9 * SAMPLE_S))
-        while (left := start + seconds - time.monotonic()) > 0 and not failed:
-            recorded, failed = at_once(turns, max(0.1, min(left, BLOCK_S, seconds / 20)))
-            blocks += recorded
-            resident.append(resident_mb(served.pid))
-            bar.update(task, completed=time.monotonic() - start)
+        with pinning.on(place.pinning.control):
+            while (left := start + seconds - time.monotonic()) > 0 and not failed:
+                recorded, failed = at_once(turns, max(0.1, min(left, BLOCK_S, seconds / 20)))
+                blocks += recorded
+                resident.append(resident_mb(served.pid))
+                bar.update(task, completed=time.monotonic() - start)
         lateness = hiccup.stop()
     if not blocks:
         raise RuntimeError(f"soak: no stream lived through its first block: {failed[0]}")
