@@ -23,7 +23,7 @@ PIP := $(BIN)/pip --disable-pip-version-check -q
 COMPILED := pyproject.toml CMakeLists.txt $(wildcard cmake/*) $(shell find runtime record serve proto cpp_client benchmarks examples \
   -name CMakeLists.txt -o -name '*.cpp' -o -name '*.h' -o -name '*.proto' -o -name '*.map')
 
-.PHONY: help setup demo test check-aarch64 bench lint clean distclean system-packages
+.PHONY: help setup demo test check-aarch64 sanitize bench lint clean distclean system-packages
 help:  ## Show this.
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1\t/p' Makefile | expand -t 16
 
@@ -43,6 +43,15 @@ check-aarch64:  ## Build the runtime for 64-bit ARM and run its tests in qemu (n
 	  -DLEARN_RT_TESTS=ON -DLEARN_RT_PYTHON=OFF -DLEARN_RT_SERVE=OFF -DLEARN_RT_CLIENT=OFF -DLEARN_RT_BENCHMARKS=OFF -DLEARN_RT_TORCH=OFF
 	cmake --build build/aarch64
 	ctest --test-dir build/aarch64 --output-on-failure --no-tests=error -R '^(runtime_tests|replay_.*)$$'
+
+SANITIZED := -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DLEARN_RT_TESTS=ON -DLEARN_RT_PYTHON=OFF -DLEARN_RT_BENCHMARKS=OFF -DLEARN_RT_TORCH=OFF
+sanitize: setup  ## Run the C++ tests under ASan and UBSan; rings, shared memory and the client in process under TSan.
+	cmake -S . -B build/asan $(SANITIZED) -DLEARN_RT_SANITIZE=address,undefined
+	cmake --build build/asan
+	ctest --test-dir build/asan --output-on-failure --no-tests=error
+	cmake -S . -B build/tsan $(SANITIZED) -DLEARN_RT_SANITIZE=thread
+	cmake --build build/tsan --target client_tests
+	ctest --test-dir build/tsan --output-on-failure --no-tests=error -R '^(Ring|Doorbell|Shm|Client)'
 
 bench: setup  ## Measure latency: prints one table, writes build/bench/latency.json.
 	$(BIN)/learn-bench latency --out build/bench
