@@ -28,7 +28,7 @@ std::unique_ptr<Server> make_server(const std::vector<Source>& sources, const st
                                     const std::string& tokens, bool insecure, const std::string& record,
                                     double record_s, const std::filesystem::path& repository,
                                     const std::vector<std::string>& wanted, double watch_s, std::size_t max_sequences,
-                                    double sequence_idle_s) {
+                                    double sequence_idle_s, bool load_by_call) {
   std::vector<ModelSource> models;
   for (const auto& [name, number, folder] : sources) models.push_back({name, number, folder});
   ServerOptions options;
@@ -38,7 +38,7 @@ std::unique_ptr<Server> make_server(const std::vector<Source>& sources, const st
   options.version = version;
   options.record = record;
   options.record_s = record_s;
-  options.loader = {repository, backend, wanted, milliseconds(watch_s)};
+  options.loader = {repository, backend, wanted, milliseconds(watch_s), load_by_call};
   options.max_sequences = max_sequences;
   options.sequence_idle = milliseconds(sequence_idle_s);
   options.security = {tls_cert, tls_key, tls_client_ca, tokens, insecure};
@@ -72,9 +72,10 @@ PYBIND11_MODULE(_serve, m) {
            py::arg("tls_cert") = "", py::arg("tls_key") = "", py::arg("tls_client_ca") = "", py::arg("tokens") = "",
            py::arg("insecure") = false, py::arg("record") = "", py::arg("record_s") = 60.0, py::arg("repository") = "",
            py::arg("wanted") = std::vector<std::string>(), py::arg("watch_s") = 0.0, py::arg("max_sequences") = 256,
-           py::arg("sequence_idle_s") = 60.0, without_gil,
+           py::arg("sequence_idle_s") = 60.0, py::arg("load_by_call") = true, without_gil,
            "Load each (name, version, folder) and serve them; ready when it returns. Later versions are loaded from\n"
-           "`repository`, by call or, every `watch_s` seconds (0: never), of the `wanted` models (none: of all).\n\n"
+           "`repository`, by call (when `load_by_call`) or, every `watch_s` seconds (0: never), of the `wanted` models "
+           "(none: of all).\n\n"
            "Raises: ValueError: an address is not one. RuntimeError: which folder, file or address, and the cause.")
       .def_property_readonly("addresses", &Server::addresses, "Where it listens, with the ports that were taken.")
       .def_property_readonly("open_streams", &Server::open_streams)

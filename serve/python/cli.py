@@ -99,6 +99,11 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="look for new versions every S seconds (1), check them, and let streams go on with them; default: only by "
         "call",
     )
+    parser.add_argument(
+        "--no-load",
+        action="store_true",
+        help="clients may not load or unload models; by default whoever may connect may",
+    )
     parser.add_argument("--max-streams", type=_positive, default=256, metavar="N", help="open at once; default 256")
     parser.add_argument(
         "--max-sequences",
@@ -155,6 +160,7 @@ def _start(args: argparse.Namespace, models: list[tuple[str, int, Path]]) -> Any
         repository=args.models,
         wanted=args.model,
         watch_s=args.watch,
+        load_by_call=not args.no_load,
         max_sequences=args.max_sequences,
         sequence_idle_s=args.sequence_idle_s,
         **security.options(args),

@@ -18,6 +18,11 @@ grpc::Status one_repository() {
   return {grpc::StatusCode::UNIMPLEMENTED, "there is one repository: leave repository_name empty"};
 }
 
+grpc::Status not_by_call() {
+  return {grpc::StatusCode::PERMISSION_DENIED,
+          "models are not loaded or unloaded by call: the server was started with --no-load"};
+}
+
 }  // namespace
 
 using Unary = InferenceService::Unary;
@@ -116,6 +121,7 @@ Unary* InferenceService::RepositoryIndex(Context* context, const inference::Repo
 
 Unary* InferenceService::RepositoryModelLoad(Context* context, const inference::RepositoryModelLoadRequest* request,
                                              inference::RepositoryModelLoadResponse* /*response*/) {
+  if (!loader_.by_call()) return finish(context, not_by_call());
   if (!request->repository_name().empty()) return finish(context, one_repository());
   VersionPolicy policy;
   if (const grpc::Status read = read_policy(*request, &policy); !read.ok()) return finish(context, read);
@@ -126,6 +132,7 @@ Unary* InferenceService::RepositoryModelLoad(Context* context, const inference::
 
 Unary* InferenceService::RepositoryModelUnload(Context* context, const inference::RepositoryModelUnloadRequest* request,
                                                inference::RepositoryModelUnloadResponse* /*response*/) {
+  if (!loader_.by_call()) return finish(context, not_by_call());
   if (!request->repository_name().empty()) return finish(context, one_repository());
   for (const auto& parameter : request->parameters()) {
     if (parameter.first != "unload_dependents")  // no model here depends on another

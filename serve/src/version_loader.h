@@ -27,6 +27,7 @@ struct LoaderOptions {
   std::string backend = "auto";        // see Model::load
   std::vector<std::string> wanted;     // NAME or NAME/VERSION; none: every model
   std::chrono::milliseconds watch{0};  // how often to look into the folder; 0: never
+  bool by_call = true;                 // whether clients may load and unload
 };
 
 // Loads and unloads versions while others serve, and prepares them for the streams that follow: on a thread of its own,
@@ -50,6 +51,7 @@ class VersionLoader {
   void unload(const std::string& name, Done done);
 
   bool has_folder() const noexcept { return !options_.folder.empty(); }
+  bool by_call() const noexcept { return options_.by_call; }
   // Ends the work at hand; what waits, and what comes later, is told UNAVAILABLE.
   void stop();
 

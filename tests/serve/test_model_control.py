@@ -60,6 +60,19 @@ def test_a_new_version_is_loaded_and_rolled_back_by_one_call_each(
     assert list(client.get_model_metadata("printer").versions) == ["1", "2"]
 
 
+def test_where_nobody_may_load_nothing_is_loaded_or_unloaded(
+    launch: Any, repository: Path, tmp_path: Path, served: Any
+) -> None:
+    with launch(repository, "--listen", f"unix:{tmp_path}/s", "--drain-s", "0", "--no-load") as serving:
+        with triton.InferenceServerClient(f"unix:{tmp_path}/s") as client:
+            for call in (client.load_model, client.unload_model):
+                with pytest.raises(InferenceServerException, match="started with --no-load") as caught:
+                    call("printer")
+                assert caught.value.status() == "StatusCode.PERMISSION_DENIED"
+            assert answered_by(client, served) == "1"
+        assert serving.stop()[0] == 0
+
+
 def test_an_unloaded_model_is_not_found_until_it_is_loaded_again(
     client: triton.InferenceServerClient, served: Any
 ) -> None:
