@@ -114,7 +114,8 @@ def budget_of(spec: Spec, budget_us: float | None) -> dict[str, float]:
 
 def auto_seconds(mode: Mode, period_s: float) -> float:
     """Return how long a gate measures unless told: until p99 of both arms has its samples, within reason."""
-    tick_s = max(period_s, COLD_TICK_S) if mode.cold else period_s if mode.paced else 0.0
+    # Asked one after the other, an answer takes less than half a period wherever the budget can be kept.
+    tick_s = max(period_s, COLD_TICK_S) if mode.cold else period_s if mode.paced else period_s / 2
     ticks = 2.4 * MIN_BEYOND / 0.01  # both arms, and a fifth for what is not recorded
     return min(max(4.0, ticks * tick_s), MAX_AUTO_S[mode.name])
 

@@ -68,6 +68,7 @@ def test_a_gate_lasts_until_both_arms_have_the_samples_for_p99() -> None:
     assert auto_seconds(PACED, 0.002) / 0.002 / 2 >= 1000 * 1.1
     assert auto_seconds(COLD, 0.002) > auto_seconds(PACED, 0.002)
     assert auto_seconds(CLOSED, 0.002) == 4.0
+    assert auto_seconds(CLOSED, 0.02) == 24.0  # a plan of 7 ms: 1,000 of each arm in it
     assert auto_seconds(PACED, 1.0) == 60.0
 
 
