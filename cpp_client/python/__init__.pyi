@@ -44,6 +44,9 @@ class Prediction:
     def sequence(self) -> int:
         """Number of the sample that it answers, from 0. With a preview of P it is for tick `sequence - P`."""
     @property
+    def version(self) -> int:
+        """Version of the model that gave the values; 0: the policy did, or it is not known."""
+    @property
     def latency_us(self) -> float:
         """From the push to the answer's arrival; of `predict`, to its return."""
     @property
@@ -282,6 +285,8 @@ def connect(
     model: str,
     version: str = "stable",
     *,
+    swap: Literal["pinned", "now", "at_rest", "crossfade"] = "pinned",
+    crossfade_s: float = 0.1,
     on_miss: Literal["hold", "zero", "nominal", "fallback"] = "hold",
     rest: ArrayLike | None = None,
     wait: Literal["sleep", "doze", "spin"] = "doze",
@@ -312,6 +317,11 @@ def connect(
     Args:
         address: inproc:REPOSITORY, unix:PATH, grpc://HOST:PORT, grpcs://HOST:PORT (TLS) or shm:NAME.
         version: a number, or a label ("stable").
+        swap: when the stream goes on with another version, once that is the server's stable one (docs/versions.md).
+            "pinned": never, and a lost stream is taken up with the version that it began with, or not at all. "now":
+            between two samples. "at_rest": when the samples have stood still for a whole window. "crossfade": over
+            `crossfade_s`. All but "pinned" need a label as `version`, and a server.
+        crossfade_s: of swap="crossfade": above 0, to 60.
         on_miss: what predict() answers when the model's answer is not there in time.
         rest: (n_features,) a sample taken to have stood for ever before the first one; without it the window warms up.
         wait: how predict(), the I/O thread and, over shared memory, the server wait. "spin" polls: a core a side for

@@ -24,6 +24,8 @@ namespace {
 // The first option that was given and is not for a model of kind rollout, or null.
 const char* not_for_rollouts(const ClientOptions& options) {
   const ClientOptions none;
+  if (options.swap != none.swap) return "swap";
+  if (options.crossfade_s != none.crossfade_s) return "crossfade_s";
   if (options.on_miss != none.on_miss) return "on_miss";
   if (options.wait != none.wait) return "wait";
   if (options.capacity != none.capacity) return "capacity";
@@ -39,16 +41,19 @@ const char* not_for_rollouts(const ClientOptions& options) {
 }
 
 py::object connect_any(const std::string& address, const std::string& model, const std::string& version,
-                       const std::string& on_miss, const py::object& rest, const std::string& wait,
-                       const std::vector<std::string>& failover, const std::string& fallback_model,
-                       std::size_t fault_after, const py::dict& inputs, const py::dict& envelope, double lead_s,
-                       std::uint64_t jitter_seed, std::size_t capacity, const std::string& contract_hash,
-                       double connect_timeout_s, int io_cpu, std::size_t max_candidates, std::size_t max_horizon,
-                       std::size_t threads, const std::string& tls_ca, const std::string& tls_cert,
-                       const std::string& tls_key, const std::string& token, const std::string& token_file,
-                       const std::string& record, double record_s) {
+                       const std::string& swap, double crossfade_s, const std::string& on_miss, const py::object& rest,
+                       const std::string& wait, const std::vector<std::string>& failover,
+                       const std::string& fallback_model, std::size_t fault_after, const py::dict& inputs,
+                       const py::dict& envelope, double lead_s, std::uint64_t jitter_seed, std::size_t capacity,
+                       const std::string& contract_hash, double connect_timeout_s, int io_cpu,
+                       std::size_t max_candidates, std::size_t max_horizon, std::size_t threads,
+                       const std::string& tls_ca, const std::string& tls_cert, const std::string& tls_key,
+                       const std::string& token, const std::string& token_file, const std::string& record,
+                       double record_s) {
   ClientOptions options;
   options.version = version;
+  options.swap = as_swap(swap);
+  options.crossfade_s = crossfade_s;
   options.on_miss = as_on_miss(on_miss);
   if (!rest.is_none()) {
     const FloatArray values = floats(rest, "rest", {-1}, "one sample");
@@ -109,11 +114,11 @@ PYBIND11_MODULE(_client, m) {
   m.doc() = "The C++ client; see learn_rt.client.";
   c::bind_samples(m);
   c::bind_rollout(m);
-  m.def("connect", &c::connect_any, "address"_a, "model"_a, "version"_a = "stable", py::kw_only(), "on_miss"_a = "hold",
-        "rest"_a = py::none(), "wait"_a = "doze", "failover"_a = py::tuple(), "fallback_model"_a = "",
-        "fault_after"_a = 0, "inputs"_a = py::dict(), "envelope"_a = py::dict(), "lead_s"_a = 0.0, "jitter_seed"_a = 0,
-        "capacity"_a = 1024, "contract_hash"_a = "", "connect_timeout_s"_a = 5.0, "io_cpu"_a = -1,
-        "max_candidates"_a = RolloutClientOptions().max_candidates,
+  m.def("connect", &c::connect_any, "address"_a, "model"_a, "version"_a = "stable", py::kw_only(), "swap"_a = "pinned",
+        "crossfade_s"_a = ClientOptions().crossfade_s, "on_miss"_a = "hold", "rest"_a = py::none(), "wait"_a = "doze",
+        "failover"_a = py::tuple(), "fallback_model"_a = "", "fault_after"_a = 0, "inputs"_a = py::dict(),
+        "envelope"_a = py::dict(), "lead_s"_a = 0.0, "jitter_seed"_a = 0, "capacity"_a = 1024, "contract_hash"_a = "",
+        "connect_timeout_s"_a = 5.0, "io_cpu"_a = -1, "max_candidates"_a = RolloutClientOptions().max_candidates,
         "max_horizon"_a = RolloutClientOptions().max_horizon, "threads"_a = RolloutClientOptions().threads,
         "tls_ca"_a = "", "tls_cert"_a = "", "tls_key"_a = "", "token"_a = "", "token_file"_a = "", "record"_a = "",
         "record_s"_a = ClientOptions().record_s);

@@ -14,7 +14,13 @@ std::unique_ptr<Client> Client::connect(const std::string& address, const std::s
                                         const ClientOptions& options) {
   std::vector<std::string> addresses{address};
   addresses.insert(addresses.end(), options.failover.begin(), options.failover.end());
-  for (const auto& each : addresses) client::Address::parse(each);  // an error of its own: nothing was tried yet
+  for (const auto& each : addresses) {  // errors of their own: nothing was tried yet
+    const bool in_process = client::Address::parse(each).scheme == client::Scheme::kInproc;
+    if (in_process && options.swap != Swap::kPinned)
+      throw std::runtime_error(each +
+                               ": swap must be pinned: in process a version is loaded once and nothing swaps it; "
+                               "a server's address (unix:, grpc://, shm:) follows new versions");
+  }
   try {
     return client::connect(client::make_transports(addresses, options.wait, options.security), model, options);
   } catch (const client::IsRollout& error) {

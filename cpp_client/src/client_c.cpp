@@ -62,6 +62,8 @@ ClientOptions read(const learn_rt_options& c) {
     throw std::runtime_error("connect_timeout_s must be above 0, to 1e6");
   ClientOptions options;
   if (c.version != nullptr) options.version = c.version;
+  options.swap = choice<learn_rt::Swap>("swap", c.swap, 4);
+  options.crossfade_s = c.crossfade_s;
   for (std::size_t i = 0; i < c.n_failover; ++i) options.failover.push_back(text_of(c.failover[i]));
   options.on_miss = choice<learn_rt::OnMiss>("on_miss", c.on_miss, 4);
   options.fallback_model = text_of(c.fallback_model);
@@ -91,7 +93,7 @@ ClientOptions read(const learn_rt_options& c) {
 }
 
 void give(const learn_rt::Prediction& from, learn_rt_prediction* to) LEARN_RT_REALTIME {
-  *to = {from.sequence, from.flags, from.n_outputs, from.latency_ns, from.values};
+  *to = {from.sequence, from.flags, from.n_outputs, from.version, from.latency_ns, from.values};
 }
 
 }  // namespace
@@ -101,6 +103,7 @@ void learn_rt_options_init(learn_rt_options* options) {
   *options = {};
   options->size = sizeof *options;
   options->version = "stable";
+  options->crossfade_s = defaults.crossfade_s;
   options->capacity = defaults.capacity;
   options->connect_timeout_s = 1e-3 * static_cast<double>(defaults.connect_timeout.count());
   options->wait = static_cast<int>(defaults.wait);

@@ -3,23 +3,20 @@
 #include "tls_probe.h"
 
 namespace learn_rt::client {
-namespace {
-
-std::string plain(const grpc::Status& status) {
+std::string with_code(std::uint32_t number, const std::string& message) {
   static constexpr const char* kNames[] = {
       "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
       "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
       "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
       "DATA_LOSS", "UNAUTHENTICATED"};
-  const auto code = static_cast<std::size_t>(status.error_code());
+  const auto code = static_cast<std::size_t>(number);
   const std::string name = code < std::size(kNames) ? kNames[code] : "status " + std::to_string(code);
-  return status.error_message().empty() ? name : name + ": " + status.error_message();
+  return message.empty() ? name : name + ": " + message;
 }
 
-}  // namespace
-
 std::string cause_of(const grpc::Status& status, const Endpoint& endpoint) {
-  const std::string cause = plain(status), &said = status.error_message();
+  const std::string cause = with_code(static_cast<std::uint32_t>(status.error_code()), status.error_message());
+  const std::string& said = status.error_message();
   const auto has = [&](const char* part) { return said.find(part) != std::string::npos; };
   if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return cause;
   if (endpoint.tls && has("certificate verify failed")) {

@@ -1,6 +1,7 @@
 #include "grpc_stream.h"
 
 #include "grpc_cause.h"
+#include "open_message.h"
 #include "quiet_thread.h"
 
 namespace learn_rt::client {
@@ -8,11 +9,7 @@ namespace learn_rt::client {
 GrpcStream::GrpcStream(const Endpoint& endpoint, const Opening& opening, Receiver& receiver, bool spin)
     : endpoint_(endpoint), channel_(endpoint), receiver_(receiver), stub_(v1::Predictor::NewStub(channel_.channel())) {
   channel_.sign(context_);
-  auto& open = *open_.mutable_open();
-  open.set_model(opening.model);
-  open.set_version(opening.version);
-  open.set_contract_hash(opening.contract_hash);
-  open.mutable_rest()->Add(opening.rest.begin(), opening.rest.end());
+  *open_.mutable_open() = open_message(opening);
   call_ = stub_->PrepareAsyncPredict(&context_, &queue_);
   call_->StartCall(tag(kStarted));
   if (!spin) thread_ = quiet_thread("learn-receive", [this] { wait_until_finished(); });
@@ -67,14 +64,16 @@ void GrpcStream::handle(Event event, bool ok) {
 }
 
 void GrpcStream::take(const v1::PredictResponse& response) {
+  if (response.has_opened()) version_ = response.opened().version();
   if (!opened_) {
     opened_ = response.has_opened();
-    return opened_ ? receiver_.opened(response.opened().version())
+    return opened_ ? receiver_.opened(version_)
                    : receiver_.lost("the server broke the protocol: its first message does not open");
   }
   receiver_.answered({response.sequence(), static_cast<std::int64_t>(response.stamp_ns()),
                       response.predictions().data(), static_cast<std::size_t>(response.predictions_size()),
-                      response.flags().data(), static_cast<std::size_t>(response.flags_size()), response.compute_ns()});
+                      response.flags().data(), static_cast<std::size_t>(response.flags_size()), response.compute_ns(),
+                      version_});
 }
 
 void GrpcStream::send(const Chunk& chunk) {

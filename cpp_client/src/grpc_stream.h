@@ -49,6 +49,7 @@ class GrpcStream {
   grpc::Status status_;
   std::atomic<bool> writing_{true};  // until the opening is out
   bool opened_ = false, finished_ = false;
+  std::int64_t version_ = 0;  // that answers from here on
   std::thread thread_;
 };
 

@@ -65,7 +65,7 @@ void InprocTransport::send(const Chunk& chunk) {
   flags_.resize(chunk.n);
   session_->run(chunk.samples, chunk.n, answers_.data(), flags_.data());
   receiver_->answered({chunk.sequence, chunk.stamp_ns, answers_.data(), answers_.size(), flags_.data(), flags_.size(),
-                       now_ns() - start_ns});
+                       now_ns() - start_ns, version_});
   if (session_) session_->settle();
 }
 

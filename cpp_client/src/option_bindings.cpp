@@ -47,6 +47,12 @@ OnMiss as_on_miss(const std::string& name) {
                          {"fallback", OnMiss::kFallback}});
 }
 
+Swap as_swap(const std::string& name) {
+  return choice<Swap>(
+      "swap", name,
+      {{"pinned", Swap::kPinned}, {"now", Swap::kNow}, {"at_rest", Swap::kAtRest}, {"crossfade", Swap::kCrossfade}});
+}
+
 Wait as_wait(const std::string& name) {
   return choice<Wait>("wait", name, {{"sleep", Wait::kSleep}, {"doze", Wait::kDoze}, {"spin", Wait::kSpin}});
 }

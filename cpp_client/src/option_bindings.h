@@ -11,6 +11,7 @@ namespace learn_rt::client {
 
 // Names of options as Python gives them. Each raises ValueError with the names that there are.
 OnMiss as_on_miss(const std::string& name);
+Swap as_swap(const std::string& name);
 Wait as_wait(const std::string& name);
 
 // {signal: {"not_finite": "hold", ..., "stale_s": 0.1}}; the signal "" stands for all others. Raises ValueError,

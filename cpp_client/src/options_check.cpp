@@ -24,6 +24,8 @@ void check(const ClientOptions& options) {
                              std::to_string(options.connect_timeout.count()));
   if (!(options.lead_s >= 0.0 && options.lead_s <= 3600.0))
     throw std::runtime_error("lead_s must be from 0 to 3600 seconds, got " + std::to_string(options.lead_s));
+  if (!(options.crossfade_s > 0.0 && options.crossfade_s <= 60.0))
+    throw std::runtime_error("crossfade_s must be above 0, to 60 seconds, got " + std::to_string(options.crossfade_s));
   if ((options.on_miss == OnMiss::kFallback) == options.fallback_model.empty())
     throw std::runtime_error("on_miss fallback and fallback_model, a model's version folder, go together");
 }

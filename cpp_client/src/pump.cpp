@@ -24,6 +24,7 @@ Pump::Pump(std::unique_ptr<Transport> transport, const Spec& spec, Opening openi
            SampleRing& samples, AnswerRing& answers, Doorbell& control, record::Box* box)
     : transport_(std::move(transport)),
       opening_(std::move(opening)),
+      pinned_(opening_.swap == Swap::kPinned),
       spin_(options.wait == Wait::kSpin),
       replayable_(spec.kind != Kind::kStateful || spec.forgetting > 0),
       io_cpu_(options.io_cpu),
@@ -114,6 +115,11 @@ void Pump::open() {
   Opening opening = opening_;
   // What stood before the stream began counts only where the replay reaches back to there.
   if (stream_start_ > 0) opening.rest.clear();
+  if (const auto version = first_version_.load(std::memory_order_relaxed); pinned_ && version != 0)
+    opening.version = std::to_string(version);
+  // What is replayed is not recorded: two answers that are stand before another version's, whose envelope goes on from
+  // them.
+  opening.swap_after = owed - stream_start_ + 2;
   link_.store(Link::kOpening, std::memory_order_release);
   try {
     transport_->open(opening, *this);
@@ -155,6 +161,12 @@ void Pump::give_up() {
   const bool another = transport_->move_on(served);
   retry_ns_ = now_ns() + (another ? 0 : backoff_.next());
   if (!another && !refused_.exchange(true, std::memory_order_acq_rel)) control_.ring();
+  if (const auto version = first_version_.load(std::memory_order_relaxed); pinned_ && version != 0) {
+    const std::lock_guard lock(error_mutex_);
+    if (error_.rfind("NOT_FOUND", 0) == 0)
+      error_ += "; the stream is pinned to version " + std::to_string(version) +
+                ", with which it began: serve that one, or connect anew (with swap to go on with others)";
+  }
   if (!replayable_ && sent_.load(std::memory_order_relaxed) > 0) {
     const std::lock_guard lock(error_mutex_);
     error_ += "; the stream is not continued: the model states no forgetting length to replay";
@@ -208,6 +220,9 @@ void Pump::send(std::size_t n) {
 void Pump::opened(std::int64_t version) noexcept {
   auto opening = Link::kOpening;
   if (link_.load(std::memory_order_acquire) != opening) return;
+  std::int64_t none = 0;
+  first_version_.compare_exchange_strong(none, version, std::memory_order_relaxed);
+  answered_by_ = version;
   if (box_ != nullptr)
     box_->begin(stream_start_, version, stream_start_ == 0 && !opening_.rest.empty() ? opening_.rest.data() : nullptr);
   if (!link_.compare_exchange_strong(opening, Link::kOpen)) return;
@@ -283,9 +298,13 @@ void Pump::deliver(const Reply& reply) {
     if (position < owed) continue;  // a replay's
     const SampleHead& sample = *samples_.at(position).head;
     const std::uint32_t flags = reply.n_flags ? reply.flags[i] & kServerFlags : 0;
+    const std::int64_t version = reply.version_of(i);
+    if (box_ != nullptr && version != answered_by_) box_->answered_by(version);
+    answered_by_ = version;
     const auto frame = answers_.try_claim();  // never empty: sendable() left room
-    *frame.head = {position,        sample.flags | flags, sample.stamp_ns, now, sample.taken_ns - sample.stamp_ns,
-                   reply.compute_ns};
+    *frame.head = {
+        position, sample.flags | flags, sample.stamp_ns, now, sample.taken_ns - sample.stamp_ns, reply.compute_ns,
+        version};
     std::copy_n(reply.predictions + i * n_outputs_, n_outputs_, frame.values);
     if (box_ != nullptr) {
       box_->step(position, sample.stamp_ns, now, reply.compute_ns, flags, samples_.at(position).values, frame.values);

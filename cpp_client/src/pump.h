@@ -30,6 +30,7 @@ struct AnswerHead {
   std::uint64_t sequence;
   std::uint32_t flags;
   std::int64_t pushed_ns, arrived_ns, queue_ns, compute_ns;
+  std::int64_t version;  // of the model
 };
 
 // How many replies were not the one whose turn it was, see ClientStats.
@@ -109,6 +110,7 @@ class Pump final : private Receiver {
 
   const std::unique_ptr<Transport> transport_;
   const Opening opening_;
+  const bool pinned_;  // to the version of the first stream
   const bool spin_, replayable_;
   const int io_cpu_;
   const std::int64_t patience_ns_;  // for the stream to open, and for an answer
@@ -131,6 +133,8 @@ class Pump final : private Receiver {
   std::atomic<bool> recall_{false};        // the I/O thread wants to carry again
   std::atomic<std::uint64_t> streams_{0};  // opened so far
   std::atomic<std::uint64_t> duplicated_{0}, disordered_{0}, garbled_{0};
+  std::atomic<std::int64_t> first_version_{0};  // of the first stream; 0: not known
+  std::int64_t answered_by_ = 0;                // the carrier's: the version of the last answer
   // The I/O thread's own.
   std::vector<float> chunk_;
   Backoff backoff_;

@@ -138,6 +138,7 @@ void bind_samples(py::module_& m) {
       .def_property_readonly("values", &values_of)
       .def_readonly("flags", &PyPrediction::flags)
       .def_readonly("sequence", &PyPrediction::sequence)
+      .def_readonly("version", &PyPrediction::version)
       .def_property_readonly("latency_us",
                              [](const PyPrediction& p) { return static_cast<double>(p.latency_ns) * 1e-3; })
       .def_property_readonly("queue_us", [](const PyPrediction& p) { return static_cast<double>(p.queue_ns) * 1e-3; })

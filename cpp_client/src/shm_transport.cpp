@@ -3,8 +3,10 @@
 #include <stdexcept>
 #include <utility>
 
+#include "grpc_cause.h"
 #include "grpc_factory.h"
 #include "learn_rt/v1/predictor.pb.h"
+#include "open_message.h"
 
 namespace learn_rt::client {
 namespace {
@@ -31,7 +33,8 @@ ShmTransport::Stream::Stream(const std::string& name, std::size_t n_features, st
       answers(seat.slot().answers, seat.slot().answer_bytes, n_outputs),
       chunks(answers.capacity()),
       predictions(answers.capacity() * n_outputs),
-      flags(answers.capacity()) {
+      flags(answers.capacity()),
+      versions(answers.capacity()) {
   if (std::min(samples.capacity(), answers.capacity()) < shm::kLeastRecords)
     throw std::runtime_error("the model's samples and answers are too wide for shared memory: use a Unix socket");
 }
@@ -42,7 +45,7 @@ Spec ShmTransport::describe(const std::string& model, const std::string& version
   request.set_version(version);
   ShmSeat seat(name_);
   const ShmSeat::Reply reply = seat.ask(shm::kDescribe, request.SerializeAsString(), timeout);
-  if (reply.code != 0) throw std::runtime_error(reply.message);
+  if (reply.code != 0) throw std::runtime_error(with_code(reply.code, reply.message));
   v1::DescribeResponse response;
   if (!response.ParseFromString(reply.message))
     throw std::runtime_error("the server broke the protocol: a reply that is no DescribeResponse");
@@ -61,19 +64,14 @@ void ShmTransport::adopt(const Spec& spec) {
 
 void ShmTransport::open(const Opening& opening, Receiver& receiver) {
   receiver_ = &receiver;
-  v1::Open message;
-  message.set_model(opening.model);
-  message.set_version(opening.version);
-  message.set_contract_hash(opening.contract_hash);
-  message.mutable_rest()->Add(opening.rest.begin(), opening.rest.end());
   stream_ = std::make_unique<Stream>(name_, n_features_, n_outputs_);
-  stream_->seat.call(shm::kOpen, wait_, message.SerializeAsString());
+  stream_->seat.call(shm::kOpen, wait_, open_message(opening).SerializeAsString());
 }
 
 void ShmTransport::finish_opening() {
   const ShmSeat::Reply reply = stream_->seat.reply();
   v1::Opened opened;
-  if (reply.code != 0) return receiver_->lost(reply.message);
+  if (reply.code != 0) return receiver_->lost(with_code(reply.code, reply.message));
   if (!opened.ParseFromString(reply.message))
     return receiver_->lost("the server broke the protocol: a reply that is no Opened");
   stream_->open = true;
@@ -123,6 +121,7 @@ void ShmTransport::take() {
     s.compute_ns = 0;
   }
   const bool follows = head.sequence == s.sequence + s.collected;
+  s.versions[s.collected] = head.version;
   s.flags[s.collected++] = head.flags;
   s.compute_ns += head.compute_ns;
   const std::uint32_t n = s.chunks[s.first_chunk % s.chunks.size()];
@@ -130,7 +129,7 @@ void ShmTransport::take() {
   ++s.first_chunk;
   const std::size_t count = std::exchange(s.collected, 0);
   receiver_->answered({follows ? s.sequence : head.sequence, s.stamp_ns, s.predictions.data(), count * n_outputs_,
-                       s.flags.data(), count, s.compute_ns});
+                       s.flags.data(), count, s.compute_ns, head.version, s.versions.data()});
 }
 
 std::string ShmTransport::gone() const {

@@ -45,6 +45,7 @@ class ShmTransport final : public Transport {
     std::int64_t stamp_ns = 0, compute_ns = 0;
     std::vector<float> predictions;
     std::vector<std::uint32_t> flags;
+    std::vector<std::int64_t> versions;
     bool open = false;
     std::atomic<bool> broken{false};
   };

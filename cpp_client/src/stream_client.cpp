@@ -23,6 +23,12 @@ std::unique_ptr<record::Recorder> recorder_of(const ClientOptions& options) {
   return std::make_unique<record::Recorder>(recorded);
 }
 
+Opening opening_of(const std::string& model, const Spec& spec, const ClientOptions& options) {
+  Opening opening{model, options.version, spec.contract_hash, options.rest, options.swap};
+  if (options.swap == Swap::kCrossfade) opening.crossfade_s = options.crossfade_s;
+  return opening;
+}
+
 }  // namespace
 
 StreamClient::StreamClient(std::unique_ptr<Transport> transport, const std::string& model, Spec spec,
@@ -39,8 +45,8 @@ StreamClient::StreamClient(std::unique_ptr<Transport> transport, const std::stri
       recorder_(recorder_of(options)),
       box_(recorder_ ? recorder_->open({"client", model, options.version}, spec_) : nullptr),
       values_(spec_.n_outputs()),
-      pump_(std::move(transport), spec_, {model, options.version, spec_.contract_hash, options.rest}, options, samples_,
-            answers_, bell_, box_.get()) {
+      pump_(std::move(transport), spec_, opening_of(model, spec_, options), options, samples_, answers_, bell_,
+            box_.get()) {
   if (options.on_miss == OnMiss::kFallback)
     fallback_.emplace(Fallback::load(options.fallback_model, spec_), options.rest, samples_.capacity());
   latest_.n_outputs = static_cast<std::uint32_t>(values_.size());
@@ -62,6 +68,7 @@ void StreamClient::rest_on(const ClientOptions& options) {
   }
   if (latest_.flags & (kRefused | kWarmingUp))
     throw std::runtime_error("rest must be finite and inside range_valid: the model refused it");
+  latest_.version = 0;
   policy_.stand_at(values_.data());
   policy_.hold(values_.data(), latest_.flags);
   origin_ = next_;
@@ -122,6 +129,7 @@ bool StreamClient::take(std::uint64_t newest) LEARN_RT_REALTIME {
     if (!late) {
       latest_.sequence = head.sequence - origin_;
       latest_.flags = head.flags;
+      latest_.version = head.version;
       latest_.latency_ns = head.arrived_ns - head.pushed_ns;
       latest_.queue_ns = head.queue_ns;
       latest_.compute_ns = head.compute_ns;
@@ -172,6 +180,7 @@ Prediction StreamClient::predict(const float* sample, std::chrono::nanoseconds d
   const bool is_pushed = push(sample);
   if (filling) {
     latest_.flags = kWarmingUp;
+    latest_.version = 0;
     policy_.hold(values_.data(), latest_.flags);
   } else {
     // Where there is nothing to wait for, what came meanwhile is still to be taken out.
@@ -227,6 +236,7 @@ void StreamClient::hand_out_instead(std::uint64_t position, const float* nominal
 
 void StreamClient::miss(std::uint64_t position, std::uint32_t why, const float* nominal) LEARN_RT_REALTIME {
   latest_.flags = why;
+  latest_.version = 0;
   policy_.miss(values_.data(), latest_.flags, fallback_ ? fallback_->at(position) : nominal);
   count(missed_);
   ticked_ = false;
@@ -243,7 +253,8 @@ void StreamClient::clear_fault() LEARN_RT_REALTIME {
 
 // What is handed out now, put on record.
 const Prediction& StreamClient::recorded() LEARN_RT_REALTIME {
-  if (box_) box_->handed_out(latest_.sequence + origin_, latest_.latency_ns, latest_.flags, latest_.values);
+  if (box_)
+    box_->handed_out(latest_.sequence + origin_, latest_.latency_ns, latest_.version, latest_.flags, latest_.values);
   return latest_;
 }
 

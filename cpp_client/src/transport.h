@@ -20,6 +20,9 @@ struct Address;
 struct Opening {
   std::string model, version, contract_hash;
   std::vector<float> rest;  // empty: a cold start
+  Swap swap = Swap::kPinned;
+  double crossfade_s = 0.0;      // 0: as the server has it
+  std::uint64_t swap_after = 0;  // samples that the version of the beginning is to answer
 };
 
 // Samples that follow one another.
@@ -39,6 +42,10 @@ struct Reply {
   const std::uint32_t* flags;
   std::size_t n_flags;
   std::int64_t compute_ns;
+  std::int64_t version;                    // of the model that answered; 0: not known
+  const std::int64_t* versions = nullptr;  // of each answer, where they may differ within a chunk
+
+  std::int64_t version_of(std::size_t i) const LEARN_RT_REALTIME { return versions != nullptr ? versions[i] : version; }
 };
 
 // Where a transport hands over what happens on its stream. The calls never overlap; they may come from any one thread.

@@ -59,7 +59,8 @@ class Script {
                 next.answers.size(),
                 next.flags.data(),
                 next.flags.size(),
-                1000};
+                1000,
+                1};
     if (falsify) falsify(reply);
     for (int i = 0; i < copies && receiver != nullptr; ++i) receiver->answered(reply);
     given += next.chunk.n;

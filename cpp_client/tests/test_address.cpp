@@ -2,8 +2,11 @@
 
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "address.h"
+#include "checks.h"
+#include "learn_rt/client.h"
 
 namespace learn_rt::client {
 namespace {
@@ -31,6 +34,17 @@ TEST(Address, IsRefusedWithTheGrammarWhenItIsAnythingElse) {
     } catch (const std::runtime_error& error) {
       EXPECT_NE(std::string(error.what()).find("inproc:REPOSITORY, unix:PATH, grpc://HOST:PORT"), std::string::npos);
     }
+  }
+}
+
+TEST(Address, InProcessNothingSwapsVersionsAndAskingForItSaysSo) {
+  ClientOptions options;
+  options.swap = Swap::kNow;
+  for (const std::vector<std::string>& failover : {std::vector<std::string>{}, {"inproc:models"}}) {
+    options.failover = failover;
+    const std::string error =
+        error_of([&] { Client::connect(failover.empty() ? "inproc:models" : "unix:/nowhere", "any", options); });
+    EXPECT_EQ(error.find("inproc:models: swap must be pinned"), 0U) << error;
   }
 }
 

@@ -1,8 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <mutex>
 #include <ostream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "checks.h"
 #include "learn_rt/client.h"
@@ -108,6 +111,91 @@ TEST_P(Grpc, ConnectGivesTheServersStatusAndCause) {
   };
   EXPECT_EQ(error_of([&] { connect(); }),
             address() + ", model 'reference': FAILED_PRECONDITION: contract is not " + kHash);
+}
+
+// What the server was opened with, once it was opened so often.
+class Openings {
+ public:
+  explicit Openings(ScriptedServer& server) {
+    server.judge = [this](const v1::Open& open) {
+      const std::lock_guard lock(mutex_);
+      all_.push_back(open);
+      return next_;
+    };
+  }
+  v1::Open at(std::size_t i) {
+    wait_until([&] { return count() > i; });
+    const std::lock_guard lock(mutex_);
+    return all_.at(i);
+  }
+  void refuse_with(const grpc::Status& status) {
+    const std::lock_guard lock(mutex_);
+    next_ = status;
+  }
+
+ private:
+  std::size_t count() {
+    const std::lock_guard lock(mutex_);
+    return all_.size();
+  }
+  std::mutex mutex_;
+  std::vector<v1::Open> all_;
+  grpc::Status next_;
+};
+
+TEST_P(Grpc, TheSwapThatWasAskedForIsInEveryOpening) {
+  Openings openings(server_);
+  const auto samples = smooth_path(40);
+  std::size_t i = 0;
+  for (const auto& [swap, wire] : {std::pair{Swap::kNow, v1::SWAP_NOW}, std::pair{Swap::kAtRest, v1::SWAP_AT_REST},
+                                   std::pair{Swap::kCrossfade, v1::SWAP_CROSSFADE}}) {
+    options_.swap = swap;
+    options_.crossfade_s = 0.25;
+    server_.end_after = 20;
+    const auto client = connect();
+    for (std::size_t k = 0; k < 20; ++k) client->predict(&samples[2 * k], kAmple);
+    client->predict(&samples[2 * 20], 1ms);  // ends the stream
+    const v1::Open first = openings.at(i++), second = openings.at(i++);
+    for (const v1::Open& open : {first, second}) {
+      EXPECT_EQ(open.swap(), wire);
+      EXPECT_EQ(open.crossfade_s(), swap == Swap::kCrossfade ? 0.25F : 0.0F);
+      EXPECT_EQ(open.version(), "stable");
+    }
+    EXPECT_EQ(first.swap_after(), 2U);
+    EXPECT_GE(second.swap_after(), 22U);  // the replay, and two
+  }
+}
+
+TEST_P(Grpc, AnAnswerTellsTheVersionThatGaveItFromTheResponseThatNamesIt) {
+  const auto samples = smooth_path(10);
+  server_.falsify = [](v1::PredictResponse& response) {
+    if (response.sequence() == 5) response.mutable_opened()->set_version(2);
+  };
+  const auto client = connect();
+  EXPECT_EQ(client->latest().version, 0);
+  for (std::size_t k = 0; k < 10; ++k) EXPECT_EQ(client->predict(&samples[2 * k], kAmple).version, k < 5 ? 1 : 2);
+  server_.delay_us = 50'000;
+  const Prediction late = client->predict(&samples[0], 1ms);
+  EXPECT_EQ(late.flags & kLate, kLate);
+  EXPECT_EQ(late.version, 0);  // the policy's
+}
+
+TEST_P(Grpc, APinnedStreamIsTakenUpWithItsVersionOrSaysWhyNot) {
+  Openings openings(server_);
+  server_.end_after = 3;
+  const auto client = connect();
+  const auto samples = smooth_path(5);
+  for (std::size_t k = 0; k < 3; ++k) client->predict(&samples[2 * k], kAmple);
+  openings.refuse_with({grpc::StatusCode::NOT_FOUND, "model 'reference' has no version '1'"});
+  client->predict(&samples[6], 1ms);
+  EXPECT_EQ(openings.at(0).version(), "stable");
+  EXPECT_EQ(openings.at(1).version(), "1");
+  wait_until([&] { return client->last_error().find("NOT_FOUND: model 'reference' has no version '1'; ") == 0; });
+  EXPECT_NE(client->last_error().find("pinned to version 1, with which it began"), std::string::npos);
+  server_.end_after = -1;
+  openings.refuse_with(grpc::Status::OK);
+  wait_until([&] { return client->last_error().empty(); });
+  EXPECT_EQ(client->predict(&samples[8], kAmple).version, 1);
 }
 
 TEST_P(Grpc, ASpecThatIsNoneOrNotTheStatedContractIsRefused) {

@@ -76,12 +76,17 @@ class Shm : public ::testing::Test {
   ~Shm() override { EXPECT_EQ(::access(file().c_str(), F_OK), server_ ? 0 : -1); }
 
   void start() {
-    auto repository = std::make_shared<serve::Repository>();
-    repository->add(std::make_shared<serve::ModelHost>("reference", 1, model_));
+    repository_ = std::make_shared<serve::Repository>();
+    repository_->add(std::make_shared<serve::ModelHost>("reference", 1, model_));
     serve::ServerOptions options;
     options.listen = {"shm:" + name_};
     options.record = record_;
-    server_ = std::make_unique<serve::Server>(repository, options);
+    server_ = std::make_unique<serve::Server>(repository_, options);
+  }
+  // Another version, of the same answers, as the stable and only one.
+  void swap_to(std::int64_t version) {
+    repository_->serve("reference", {{version, std::make_shared<serve::ModelHost>("reference", version, model_)}},
+                       version);
   }
   std::unique_ptr<Client> client(Wait wait = Wait::kDoze, std::vector<float> rest = {}) {
     ClientOptions options;
@@ -95,6 +100,7 @@ class Shm : public ::testing::Test {
   const std::string name_ = "test-" + std::to_string(::getpid());
   std::string record_;  // where both ends write their recordings
   const std::shared_ptr<ReferenceModel> model_ = std::make_shared<ReferenceModel>();
+  std::shared_ptr<serve::Repository> repository_;
   std::unique_ptr<serve::Server> server_;
 };
 
@@ -192,6 +198,44 @@ TEST_F(Shm, AStreamGoesOnWithTheNextServer) {
       ASSERT_EQ(prediction.flags, expected.flags[k]) << k;
     }
   }
+}
+
+TEST_F(Shm, EachAnswerTellsItsVersionAlsoWithinAChunk) {
+  ClientOptions options;
+  options.swap = Swap::kNow;
+  const auto samples = smooth_path(200'100);
+  const auto expected = reference_answers(samples);
+  const auto stream = Client::connect("shm:" + name_, "reference", options);
+  std::size_t pushed = 0, popped = 0;
+  std::int64_t version = 1;
+  while (popped < pushed || version == 1) {
+    ASSERT_LT(pushed, 200'000U);
+    if (popped == 1000) swap_to(2);
+    for (int i = 0; version == 1 && i < 50; ++i) pushed += stream->try_push(&samples[2 * pushed]) ? 1 : 0;
+    Prediction prediction;
+    while (stream->try_pop(prediction)) {
+      ASSERT_EQ(prediction.values[0], expected.values[2 * popped]) << popped;
+      ASSERT_EQ(prediction.values[1], expected.values[2 * popped + 1]) << popped;
+      ASSERT_GE(prediction.version, version);
+      version = prediction.version;
+      if (++popped == 1000) break;
+    }
+  }
+  EXPECT_EQ(version, 2);
+}
+
+TEST_F(Shm, APinnedStreamIsRefusedByAServerWithoutItsVersion) {
+  const auto stream = client();
+  const float sample[] = {0.0F, 0.0F};
+  EXPECT_EQ(stream->predict(sample, kAmple).version, 1);
+  server_.reset();
+  start();
+  swap_to(2);
+  wait_until([&] {
+    const Prediction prediction = stream->predict(sample, std::chrono::milliseconds(1));
+    return stream->last_error().find("NOT_FOUND: model 'reference' has no version '1'; served: 2") == 0 &&
+           stream->last_error().find("pinned to version 1") != std::string::npos && prediction.version == 0;
+  });
 }
 
 TEST_F(Shm, AnEndedServerSaysWhy) {

@@ -81,7 +81,7 @@ TEST_F(RecorderTest, AFileHoldsHeaderRowsAndTheirChecksum) {
   const float rest[2] = {1.0F, 2.0F}, given[1] = {0.25F};
   box->begin(7, 3, rest);
   step(*box, 7);
-  box->handed_out(7, 1000, kLimited, given);
+  box->handed_out(7, 1000, 3, kLimited, given);
   box->note("lost", "the server \xff ended");
   const auto paths = recorder.dump("because");
   ASSERT_EQ(paths.size(), 1U);
@@ -265,7 +265,7 @@ TEST_F(RecorderTest, RecordingASessionMakesNoSystemCallAndAllocatesNothing) {
       session.step(sample, answer);
       session.settle();
       box->unanswered(7, 8, sample);
-      box->handed_out(7, 8, 0, answer);
+      box->handed_out(7, 8, 4, 0, answer);
       box->fault(kLatched);
     }
     session.flush(answer, flags);

@@ -83,7 +83,7 @@ grpc::Status Followers::open(const std::shared_ptr<ModelHost>& host, const Follo
   // Twice what a replay needs, so that a slow replay is not overtaken at once.
   const auto follower = std::make_shared<Follower>(host, 2 * (replay_length(spec) + 1) + 1024, rest);
   const auto fade_ticks = static_cast<std::size_t>(std::max(std::lround(how.crossfade_s / spec.dt_s), 1L));
-  *session = std::make_unique<FollowingSession>(follower, std::move(first), how.swap, fade_ticks);
+  *session = std::make_unique<FollowingSession>(follower, std::move(first), how.swap, fade_ticks, how.swap_after);
   auto followed = std::make_shared<Followed>();
   followed->model = host->name();
   followed->follower = follower;

@@ -20,6 +20,7 @@ struct Following {
 
   Swap swap = Swap::kPinned;
   double crossfade_s = 0.1;
+  std::uint64_t swap_after = 0;  // samples that the version of the beginning answers
 };
 
 // The streams that go on with the stable version of their model, and what prepares it for each: a session that took the

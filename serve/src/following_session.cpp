@@ -35,12 +35,13 @@ std::vector<std::unique_ptr<Runner>> Follower::reap() {
 }
 
 FollowingSession::FollowingSession(std::shared_ptr<Follower> follower, std::unique_ptr<Runner> first, Swap swap,
-                                   std::size_t fade_ticks)
+                                   std::size_t fade_ticks, std::uint64_t swap_after)
     : follower_(std::move(follower)),
       swap_(swap),
       fade_ticks_(fade_ticks),
       rest_ticks_(first->host->spec().warm_up()),
       patience_(first->host->spec().memory() + 1024),
+      swap_after_(swap_after),
       current_(first.release()) {
   const Spec& spec = current_->host->spec();
   for (const Signal& signal : spec.outputs) {
@@ -76,7 +77,7 @@ bool FollowingSession::turn() LEARN_RT_REALTIME {
 
 // Whether the coming version may answer the next sample.
 bool FollowingSession::due() LEARN_RT_REALTIME {
-  if (coming_->taken != taken_) return false;
+  if (coming_->taken != taken_ || taken_ < swap_after_) return false;
   if ((coming_->flags & kNoAnswer & ~current_->flags) != 0) return false;
   return swap_ != Swap::kAtRest || still_ >= rest_ticks_;
 }

@@ -69,9 +69,10 @@ class Follower {
 // time.
 class FollowingSession final : public Session {
  public:
-  // `fade_ticks` of a crossfade. Before its first sample it is to begin with its follower's rest.
-  FollowingSession(std::shared_ptr<Follower> follower, std::unique_ptr<Runner> first, Swap swap,
-                   std::size_t fade_ticks);
+  // `fade_ticks` of a crossfade; the first version answers `swap_after` samples, whatever comes. Before its first
+  // sample it is to begin with its follower's rest.
+  FollowingSession(std::shared_ptr<Follower> follower, std::unique_ptr<Runner> first, Swap swap, std::size_t fade_ticks,
+                   std::uint64_t swap_after = 0);
   ~FollowingSession() override;
 
   // The version that answers; in a crossfade, the one that is coming.
@@ -99,6 +100,7 @@ class FollowingSession final : public Session {
   const std::shared_ptr<Follower> follower_;
   const Swap swap_;
   const std::size_t fade_ticks_, rest_ticks_, patience_;
+  const std::uint64_t swap_after_;
   Runner* current_;           // owned
   Runner* coming_ = nullptr;  // owned: offered, and taking the samples too
   std::uint64_t taken_ = 0, settled_ = 0;

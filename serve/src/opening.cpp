@@ -32,6 +32,7 @@ grpc::Status read_swap(const v1::Open& open, Following* how) {
   if (!(open.crossfade_s() >= 0.0F && open.crossfade_s() <= Following::kMostFadeS)) {
     return invalid("open.crossfade_s must be 0 to 60 seconds, got " + std::to_string(open.crossfade_s()));
   }
+  how->swap_after = open.swap_after();
   if (open.crossfade_s() != 0.0F) how->crossfade_s = static_cast<double>(open.crossfade_s());
   return grpc::Status::OK;
 }

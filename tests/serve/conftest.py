@@ -111,6 +111,14 @@ def second(once: Any) -> Path:
 
 
 @pytest.fixture
+def versions(served: Served, second: Path, tmp_path: Path) -> Any:
+    """A repository of one's own that holds version 1, and may get version 2 (versioned.Versions)."""
+    from versioned import Versions
+
+    return Versions(served, second, tmp_path)
+
+
+@pytest.fixture
 def launch() -> type[Serving]:
     """Start a server of one's own: launch(*arguments)."""
     return Serving

@@ -16,6 +16,7 @@ struct Prediction {
   std::uint64_t sequence = 0;  // of the sample that it answers, from 0
   std::uint32_t flags = 0;     // Flag bits; kByPolicy tells whether the model gave it
   std::uint32_t n_outputs = 0;
+  std::int64_t version = 0;     // of the model that gave the values; 0: the policy did, or it is not known
   std::int64_t latency_ns = 0;  // push to the answer's arrival; of predict(), to its return
   // Where that time went; what is left of it is the hand-over to the control thread. 0 where a transport has no such
   // stage.

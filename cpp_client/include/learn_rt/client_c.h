@@ -23,6 +23,15 @@ enum {
   LEARN_RT_ON_MISS_FALLBACK = 3 /* the answer of `fallback_model` */
 };
 
+/* When the stream goes on with another version of the model, once that is the server's stable one (docs/versions.md).
+ */
+enum {
+  LEARN_RT_SWAP_PINNED = 0,   /* never */
+  LEARN_RT_SWAP_NOW = 1,      /* between two samples */
+  LEARN_RT_SWAP_AT_REST = 2,  /* when the samples have stood still for a whole window */
+  LEARN_RT_SWAP_CROSSFADE = 3 /* over `crossfade_s` */
+};
+
 /* How predict waits, and over shared memory the server too. */
 enum { LEARN_RT_WAIT_SLEEP = 0, LEARN_RT_WAIT_DOZE = 1, LEARN_RT_WAIT_SPIN = 2 };
 
@@ -59,6 +68,8 @@ typedef struct {
 typedef struct {
   size_t size;
   const char* version;         /* a number or a label */
+  int swap;                    /* LEARN_RT_SWAP_...; with another than PINNED, `version` must be a label */
+  double crossfade_s;          /* of LEARN_RT_SWAP_CROSSFADE: above 0, to 60 */
   const char* const* failover; /* further addresses, tried in order */
   size_t n_failover;
   int on_miss;                /* LEARN_RT_ON_MISS_... */
@@ -85,6 +96,7 @@ typedef struct {
   uint64_t sequence; /* of the sample that it answers, from 0 */
   uint32_t flags;
   uint32_t n_outputs;
+  int64_t version;     /* of the model that gave the values; 0: the policy did, or it is not known */
   int64_t latency_ns;  /* push to the answer's arrival; of predict, to its return */
   const float* values; /* n_outputs values, the client's: copy what is to outlast its next call */
 } learn_rt_prediction;

@@ -26,6 +26,14 @@ enum class Wait {
   kSpin,   // polling: a core a side for less latency
 };
 
+// When the stream goes on with another version of the model, once that is the server's stable one (docs/versions.md).
+enum class Swap {
+  kPinned,     // never: a lost stream is taken up with the version that it began with, or not at all
+  kNow,        // between two samples
+  kAtRest,     // when the samples have stood still for a whole window
+  kCrossfade,  // over `crossfade_s`, from the one version's answers to the other's
+};
+
 // What becomes of a value of a sample that is not fit.
 enum class OnInput {
   kPass,   // nothing: the model refuses what is not finite or not physical, and its window starts empty again
@@ -52,6 +60,8 @@ struct OutputEnvelope {
 
 struct ClientOptions {
   std::string version = "stable";
+  Swap swap = Swap::kPinned;          // with another, `version` must be a label and every address a server's
+  double crossfade_s = 0.1;           // of Swap::kCrossfade: above 0, to 60
   std::vector<std::string> failover;  // further addresses, tried in order when the one before is not to be had
   OnMiss on_miss = OnMiss::kHold;
   std::string fallback_model;   // of OnMiss::kFallback: <model>/<version> of a small model that the control thread runs

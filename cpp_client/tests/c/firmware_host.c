@@ -59,6 +59,13 @@ static void check_refusals(const char* address, const char* model) {
   expect(learn_rt_open(address, model, &options, error, sizeof error) == NULL, "no client of another policy");
   expect(strstr(error, "on_miss must be 0 to 3, got 17") != NULL, "the policies that there are");
   learn_rt_options_init(&options);
+  options.swap = 4;
+  expect(learn_rt_open(address, model, &options, error, sizeof error) == NULL, "no client of another swap");
+  expect(strstr(error, "swap must be 0 to 3, got 4") != NULL, "the swaps that there are");
+  options.swap = LEARN_RT_SWAP_CROSSFADE;
+  options.crossfade_s = 61.0;
+  expect(learn_rt_open(address, model, &options, error, sizeof error) == NULL, "no client of so long a crossfade");
+  learn_rt_options_init(&options);
   options.n_failover = 2;
   expect(learn_rt_open(address, model, &options, error, sizeof error) == NULL, "no client of a missing list");
   learn_rt_close(NULL);
@@ -84,6 +91,7 @@ static void check_fault(const char* address, const char* model, const float* sam
   for (i = 0; i < 2; ++i) {
     learn_rt_predict(client, unfit, PATIENCE_NS, NULL, &prediction);
     expect((prediction.flags & LEARN_RT_BY_POLICY) != 0, "the policy's answer to an unfit sample");
+    expect(prediction.version == 0, "no version of the policy");
   }
   expect(learn_rt_fault(client) == 1, "a latched fault");
   learn_rt_predict(client, sample, PATIENCE_NS, NULL, &prediction);
@@ -162,6 +170,7 @@ int main(int argc, char** argv) {
     learn_rt_predict(client, samples + k * n_features, PATIENCE_NS, NULL, &prediction);
     expect(prediction.sequence == k && prediction.n_outputs == n_outputs, "the answer to this sample");
     expect((prediction.flags & LEARN_RT_BY_POLICY) == 0, "the model's own answer");
+    expect(prediction.version == 1, "its version");
     memcpy(answers + k * n_outputs, prediction.values, n_outputs * sizeof *answers);
     for (i = 0; i < n_outputs; ++i) printf("%.9g ", (double)prediction.values[i]);
     printf("%" PRIu32 "\n", prediction.flags);

@@ -69,10 +69,12 @@ class Box {
              const float* outputs) LEARN_RT_REALTIME {
     rows_.write(head(sequence, stamp_ns, now(), 0, flags, kFlush), nullptr, outputs);
   }
-  // The control thread only.
-  void handed_out(std::uint64_t sequence, std::int64_t latency_ns, std::uint32_t flags,
+  // The control thread only. `version`: of the model that gave the values; 0: none did, or it is not known.
+  void handed_out(std::uint64_t sequence, std::int64_t latency_ns, std::int64_t version, std::uint32_t flags,
                   const float* values) LEARN_RT_REALTIME {
-    handed_->write(head(sequence, 0, now(), latency_ns, flags, kHandedOut), nullptr, values);
+    RowHead row = head(sequence, 0, now(), latency_ns, flags, kHandedOut);
+    row.version = version;
+    handed_->write(row, nullptr, values);
   }
 
   // Any thread. Asks for a file, soon.
