@@ -28,11 +28,14 @@ std::unique_ptr<Server> make_server(const std::vector<Source>& sources, const st
                                     const std::string& tokens, bool insecure, const std::string& record,
                                     double record_s, const std::filesystem::path& repository,
                                     const std::vector<std::string>& wanted, double watch_s, std::size_t max_sequences,
-                                    double sequence_idle_s, bool load_by_call) {
+                                    double sequence_idle_s, bool load_by_call, const std::vector<std::string>& spin,
+                                    int spin_cpu) {
   std::vector<ModelSource> models;
   for (const auto& [name, number, folder] : sources) models.push_back({name, number, folder});
   ServerOptions options;
   options.listen = listen;
+  options.spin = spin;
+  options.spin_cpu = spin_cpu;
   options.max_streams = max_streams;
   options.rollout_threads = rollout_threads;
   options.version = version;
@@ -72,12 +75,15 @@ PYBIND11_MODULE(_serve, m) {
            py::arg("tls_cert") = "", py::arg("tls_key") = "", py::arg("tls_client_ca") = "", py::arg("tokens") = "",
            py::arg("insecure") = false, py::arg("record") = "", py::arg("record_s") = 60.0, py::arg("repository") = "",
            py::arg("wanted") = std::vector<std::string>(), py::arg("watch_s") = 0.0, py::arg("max_sequences") = 256,
-           py::arg("sequence_idle_s") = 60.0, py::arg("load_by_call") = true, without_gil,
+           py::arg("sequence_idle_s") = 60.0, py::arg("load_by_call") = true,
+           py::arg("spin") = std::vector<std::string>(), py::arg("spin_cpu") = -1, without_gil,
            "Load each (name, version, folder) and serve them; ready when it returns. Later versions are loaded from\n"
            "`repository`, by call (when `load_by_call`) or, every `watch_s` seconds (0: never), of the `wanted` models "
-           "(none: of all).\n\n"
+           "(none: of all). One\n"
+           "thread polls the addresses `spin`, on the CPU `spin_cpu` (-1: on any).\n\n"
            "Raises: ValueError: an address is not one. RuntimeError: which folder, file or address, and the cause.")
       .def_property_readonly("addresses", &Server::addresses, "Where it listens, with the ports that were taken.")
+      .def_property_readonly("spin_addresses", &Server::spin_addresses, "Those that a thread polls.")
       .def_property_readonly("open_streams", &Server::open_streams)
       .def("models", &models, "What is served: dicts of name, version, backend and choice (why this backend).")
       .def("dump", &Server::dump, py::arg("reason") = "request", without_gil,

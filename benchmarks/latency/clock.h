@@ -25,4 +25,10 @@ inline void sleep_until(std::int64_t ns) noexcept {
   }
 }
 
+// Reads the clock until an absolute time: the thread keeps its core, and the core its caches and its frequency.
+inline void spin_until(std::int64_t ns) LEARN_RT_REALTIME {
+  while (now_ns() < ns) {
+  }
+}
+
 }  // namespace learn_rt::bench

@@ -60,7 +60,9 @@ class GraphTurn:
         self._session.run_with_iobinding(self._binding)
         return self._y[0]
 
-    def run(self, duration_ns: int, period_ns: int, paced: bool, cold: bool, warm_up: int) -> dict[str, Any]:
+    def run(
+        self, duration_ns: int, period_ns: int, paced: bool, cold: bool, warm_up: int, spin: bool = False
+    ) -> dict[str, Any]:
         """Measure one block, as `_latency.Turn` does; `cold` is refused: the caches are not what a GPU waits for."""
         if cold:
             raise ValueError("the GPU's gates are closed and paced")

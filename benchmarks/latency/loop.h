@@ -25,6 +25,7 @@ struct Plan {
   bool paced;                // on an absolute schedule, latency from the scheduled time; else one after the other
   bool cold;                 // caches evicted between ticks
   std::size_t warm_up;       // ticks at the start that are not recorded
+  bool spin = false;         // paced: reads the clock until the tick has come, and does not sleep
 };
 
 // What one block recorded. Latency is the sum of late, queue, wire, compute and wake_up, but for clock reads.

@@ -22,18 +22,22 @@ class Mode:
     paced: bool
     cold: bool
     warm_up: int  # ticks at the start of each block that are not recorded
+    spin: bool = False  # paced: the loop reads the clock until a tick has come, and does not sleep
 
 
 CLOSED = Mode("closed", paced=False, cold=False, warm_up=20)
 PACED = Mode("paced", paced=True, cold=False, warm_up=5)
 COLD = Mode("cold", paced=True, cold=True, warm_up=1)
+SPUN = Mode("paced, the loop polls the clock", paced=True, cold=False, warm_up=50, spin=True)
 MODES = {mode.name: mode for mode in (CLOSED, PACED, COLD)}
 
 
 class Turn(Protocol):
     """An arm with its stream (`_latency.Turn`)."""
 
-    def run(self, duration_ns: int, period_ns: int, paced: bool, cold: bool, warm_up: int) -> dict[str, Any]:
+    def run(
+        self, duration_ns: int, period_ns: int, paced: bool, cold: bool, warm_up: int, spin: bool = False
+    ) -> dict[str, Any]:
         """Measure one block."""
 
 
@@ -97,4 +101,4 @@ def in_turn(
 def _block(arm: Turn, mode: Mode, duration_ns: int, period_ns: int) -> dict[str, Any]:
     # Linux takes 5% of each second from a real-time thread that never sleeps: let it do so between two blocks.
     time.sleep(0.06e-9 * duration_ns)
-    return arm.run(duration_ns, period_ns, mode.paced, mode.cold, mode.warm_up)
+    return arm.run(duration_ns, period_ns, mode.paced, mode.cold, mode.warm_up, mode.spin)

@@ -58,7 +58,9 @@ class PythonTurn:
         self._chunk, self._stream = chunk, stream
         self._n = 0  # ticks so far
 
-    def run(self, duration_ns: int, period_ns: int, paced: bool, cold: bool, warm_up: int) -> dict[str, Any]:
+    def run(
+        self, duration_ns: int, period_ns: int, paced: bool, cold: bool, warm_up: int, spin: bool = False
+    ) -> dict[str, Any]:
         """Measure one block."""
         if paced or cold:
             raise ValueError("calls from Python are measured in a closed loop")

@@ -38,13 +38,20 @@ class Served:
 
 
 @contextmanager
-def server_process(repository: Path, socket: Path, cpus: frozenset[int] | None) -> Iterator[Served]:
-    """As `serving`, with the server's process."""
+def server_process(repository: Path, socket: Path, cpus: frozenset[int] | None, spin: bool = False) -> Iterator[Served]:
+    """As `serving`, with the server's process; `spin`: and a Unix socket, "spin", that a thread polls.
+
+    That thread has the last of the CPUs.
+    """
     command = [sys.executable, "-m", "learn_rt.serve.cli", str(repository), "--json", "--drain-s", "0"]
     for address in (f"unix:{socket}", "grpc://127.0.0.1:0", f"shm:bench-{secrets.token_hex(8)}"):
         command += ["--listen", address]
     if cpus is not None:
         command += ["--pin", ",".join(map(str, sorted(cpus)))]
+    if spin:
+        command += ["--spin", f"unix:{socket.with_suffix('.spin')}"]
+        if cpus is not None:
+            command += ["--spin-cpu", str(max(cpus))]
     # A file and not a pipe: nobody reads the server's log while it is measured.
     with socket.with_suffix(".log").open("w+") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
@@ -53,7 +60,11 @@ def server_process(repository: Path, socket: Path, cpus: frozenset[int] | None) 
             if ready is None:
                 log.seek(0)
                 raise RuntimeError(f"learn-serve did not come up: {log.read().strip() or 'it said nothing'}")
-            yield Served(process.pid, {a.partition(":")[0]: a for a in json.loads(ready)["listen"]})
+            said = json.loads(ready)
+            addresses = {a.partition(":")[0]: a for a in said["listen"]}
+            if spin:
+                (addresses["spin"],) = said["spin"]
+            yield Served(process.pid, addresses)
         finally:
             _stop(process)
 

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any
 
 from learn_rt.benchmarks.latency import pinning
-from learn_rt.benchmarks.latency.histogram import Blocks
-from learn_rt.benchmarks.latency.measure import CLOSED, PACED, Measured, Mode, Turn, in_turn
+from learn_rt.benchmarks.latency.measure import CLOSED, PACED, Mode
+from learn_rt.benchmarks.serving.case import PAIRS, Case, beside_echo, calls, measure
 from learn_rt.benchmarks.serving.compare import difference, ratio
-from learn_rt.benchmarks.serving.cpu import cpu_seconds
+from learn_rt.benchmarks.serving.cpu import cpu_share
 from learn_rt.benchmarks.serving.many_streams import many_streams
-from learn_rt.benchmarks.serving.place import MODEL, SAMPLE_S, Place
+from learn_rt.benchmarks.serving.place import MODEL, Place
 from learn_rt.benchmarks.serving.python_turn import PythonTurn
 from learn_rt.benchmarks.serving.result import Result
 from learn_rt.benchmarks.serving.soak import soak
+from learn_rt.benchmarks.serving.spin import spinning
 
-PAIRS = 20
 DEADLINE_S = 500e-6
 DEADLINE_CALLS = 100_000
-Case = Callable[[Place, float], Result]
 
 
 def against_echo(transport: str, mode: Mode, name: str) -> Case:
@@ -35,12 +32,12 @@ def against_echo(transport: str, mode: Mode, name: str) -> Case:
             ours = place.turn(place.client(served.addresses[transport]))
             bare = Turn(EchoArm(echo, *place.sizes), place.stream.samples)
             alone = place.turn(SessionArm(place.version_folder, "auto"))
-            (ours_, bare_, alone_), hiccup = _in_turn(place, [ours, bare, alone], mode, seconds)
+            (ours_, bare_, alone_), hiccup = measure(place, [ours, bare, alone], mode, seconds)
         session = {
-            "answer_us": _calls(alone_).figures().p50,
+            "answer_us": calls(alone_).figures().p50,
             "settle_us": alone_.settle.figures().p50,
         }
-        return _result(place, name, f"1 connection, {mode.name}", ours_, bare_, hiccup, {"session": session})
+        return beside_echo(place, name, f"1 connection, {mode.name}", ours_, bare_, hiccup, {"session": session})
 
     return case
 
@@ -59,31 +56,22 @@ def from_python(place: Place, seconds: float) -> Result:
         ours = PythonTurn(client, place.stream)
         cpp = place.turn(place.client(served.addresses["unix"]))
         bare = Turn(EchoArm(echo, *place.sizes), place.stream.samples)
-        (ours_, cpp_, bare_), hiccup = _in_turn(place, [ours, cpp, bare], PACED, seconds)
-    more = {"cpp_us": _calls(cpp_).figures().as_dict(), "times_cpp": asdict(ratio(_calls(ours_), _calls(cpp_), "p50"))}
-    return _result(place, "unix-paced-python", "1 connection, paced", ours_, bare_, hiccup, more)
+        (ours_, cpp_, bare_), hiccup = measure(place, [ours, cpp, bare], PACED, seconds)
+    more = {"cpp_us": calls(cpp_).figures().as_dict(), "times_cpp": asdict(ratio(calls(ours_), calls(cpp_), "p50"))}
+    return beside_echo(place, "unix-paced-python", "1 connection, paced", ours_, bare_, hiccup, more)
 
 
-def over_shm(name: str, spin: bool) -> Case:
-    """Return a case: shared memory, polling or asleep between samples, beside the echo on a Unix socket."""
+def asleep_over_shm(place: Place, seconds: float) -> Result:
+    """Measure shared memory whose ends sleep between samples, beside the echo on a Unix socket."""
+    from learn_rt._latency import EchoArm, Turn
 
-    def case(place: Place, seconds: float) -> Result:
-        from learn_rt._latency import EchoArm, Turn
-
-        with place.server() as served, place.echo("unix") as echo, pinning.on(place.pinning.control):
-            ours = place.turn(place.client(served.addresses["shm"], spin))
-            bare = Turn(EchoArm(echo, *place.sizes), place.stream.samples)
-            (ours_, bare_), hiccup = _in_turn(place, [ours, bare], PACED, seconds)
-            # The processor's time of both sides while nothing else runs: a run of ours alone.
-            before, wall = (cpu_seconds(os.getpid()), cpu_seconds(served.pid)), min(2.0, seconds)
-            ours.run(round(1e9 * wall), round(1e9 * SAMPLE_S), True, False, 0)
-            after = cpu_seconds(os.getpid()), cpu_seconds(served.pid)
-        share = [(b - a) / wall for a, b in zip(before, after, strict=True)]
-        more = {"cpu_share": {"client": share[0], "server": share[1]}}
-        how = "polling" if spin else "asleep between samples, polling around their time"
-        return _result(place, name, f"1 connection, paced, {how}; echo: Unix socket", ours_, bare_, hiccup, more)
-
-    return case
+    with place.server() as served, place.echo("unix") as echo, pinning.on(place.pinning.control):
+        ours = place.turn(place.client(served.addresses["shm"]))
+        bare = Turn(EchoArm(echo, *place.sizes), place.stream.samples)
+        (ours_, bare_), hiccup = measure(place, [ours, bare], PACED, seconds)
+        more = {"cpu_share": cpu_share(ours, served.pid, PACED, seconds)}
+    how = "1 connection, paced, asleep between samples, polling around their time; echo: Unix socket"
+    return beside_echo(place, "shm-sleep-1khz", how, ours_, bare_, hiccup, more)
 
 
 def deadline(place: Place, seconds: float) -> Result:
@@ -98,7 +86,7 @@ def deadline(place: Place, seconds: float) -> Result:
         os.kill(served.pid, signal.SIGSTOP)
         try:
             turns = [Turn(a, place.stream.samples) for a in (arm, BareWaitArm(deadline_ns, *place.sizes))]
-            (ours, bare), hiccup = _in_turn(place, turns, CLOSED, min(seconds, 2 * DEADLINE_CALLS * DEADLINE_S))
+            (ours, bare), hiccup = measure(place, turns, CLOSED, min(seconds, 2 * DEADLINE_CALLS * DEADLINE_S))
         finally:
             os.kill(served.pid, signal.SIGCONT)
     late, wait = (m.latency.less(deadline_ns).figures() for m in (ours, bare))
@@ -135,37 +123,10 @@ CASES: dict[str, tuple[Case, float]] = {
     "tcp-paced-cpp": (against_echo("grpc", PACED, "tcp-paced-cpp"), 40.0),
     "tcp-closed-cpp": (against_echo("grpc", CLOSED, "tcp-closed-cpp"), 20.0),
     "unix-paced-python": (from_python, 40.0),
-    "shm-spin": (over_shm("shm-spin", spin=True), 30.0),
-    "shm-sleep-1khz": (over_shm("shm-sleep-1khz", spin=False), 30.0),
+    "unix-spin": (spinning("unix-spin", "spin", "the server's thread polls a Unix socket"), 30.0),
+    "shm-spin": (spinning("shm-spin", "shm", "the server's thread polls shared memory"), 30.0),
+    "shm-sleep-1khz": (asleep_over_shm, 30.0),
     "streams-32x1khz": (streams_32, 40.0),
     "deadline-500us": (deadline, 100.0),
     "soak": (soak, 1800.0),
 }
-
-
-def _in_turn(place: Place, turns: Sequence[Turn], mode: Mode, seconds: float) -> tuple[list[Measured], Blocks]:
-    return in_turn(turns, mode, seconds, SAMPLE_S, place.pinning.control, PAIRS)
-
-
-def _result(
-    place: Place, name: str, setting: str, ours: Measured, echo: Measured, hiccup: Blocks, more: dict[str, Any]
-) -> Result:
-    return Result(
-        case=name,
-        setting=f"{place.pinning}; {setting}",
-        ours_us=_calls(ours).figures(),
-        echo_us=_calls(echo).figures(),
-        difference_us=difference(_calls(ours), _calls(echo), "p50"),
-        p99_ratio=ratio(_calls(ours), _calls(echo), "p99"),
-        hiccup_us=hiccup.figures(),
-        lost=0,  # an arm that gets no answer raises
-        wrong=ours.wrong,
-        compared=ours.compared,
-        more=more,
-    )
-
-
-def _calls(measured: Measured) -> Blocks:
-    """Return the answer alone: how late the loop itself woke is not the server's."""
-    assert measured.call is not None
-    return measured.call

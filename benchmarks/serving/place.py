@@ -60,9 +60,9 @@ class Place:
         return ClientArm(address, MODEL, spin, *self.sizes)
 
     @contextmanager
-    def server(self) -> Iterator[Served]:
-        """Serve the model on every transport."""
-        with server_process(self.repository, self.folder / "s.sock", self.pinning.server) as served:
+    def server(self, spin: bool = False) -> Iterator[Served]:
+        """Serve the model on every transport; `spin`: also at "spin", where a thread polls on a CPU of its own."""
+        with server_process(self.repository, self.folder / "s.sock", self.pinning.server, spin) as served:
             yield served
 
     @contextmanager

@@ -28,9 +28,11 @@ class PythonTurn:
         self._rows = list(stream.samples)
         self._tick = 0
 
-    def run(self, duration_ns: int, period_ns: int, paced: bool, cold: bool, warm_up: int) -> dict[str, Any]:
+    def run(
+        self, duration_ns: int, period_ns: int, paced: bool, cold: bool, warm_up: int, spin: bool = False
+    ) -> dict[str, Any]:
         """Measure one block. Raises: RuntimeError: a sample got no answer."""
-        if not paced or cold:
+        if not paced or cold or spin:
             raise ValueError("served calls from Python are measured at the control rate")
         clock, predict, rows = time.monotonic_ns, self._client.predict, self._rows
         took: list[int] = []

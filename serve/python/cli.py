@@ -85,6 +85,17 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="unix:PATH, grpc://HOST:PORT (loopback; port 0: any free one), grpcs://HOST:PORT (TLS) or shm:NAME; may "
         "be repeated; default grpc://127.0.0.1:8001",
     )
+    parser.add_argument(
+        "--spin",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="also take streams of samples there (as --listen, but for shm:) with one thread that polls while a stream "
+        "is open: quicker, and it takes a whole CPU; may be repeated",
+    )
+    parser.add_argument(
+        "--spin-cpu", type=_cpu, default=-1, metavar="CPU", help="where the thread of --spin runs; default anywhere"
+    )
     parser.add_argument("--model", action="append", default=[], metavar="NAME[/VERSION]", help="default: every model")
     parser.add_argument(
         "--backend", default="auto", choices=("auto", "native", "onnxruntime", "torchscript"), help="default auto"
@@ -139,6 +150,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     operations.add_options(parser)
     args = parser.parse_args(argv)
     args.listen = args.listen or ["grpc://127.0.0.1:8001"]
+    if args.spin_cpu >= 0 and not args.spin:
+        parser.error("--spin-cpu is where the thread of --spin runs: give an address to --spin too")
     return args
 
 
@@ -163,6 +176,8 @@ def _start(args: argparse.Namespace, models: list[tuple[str, int, Path]]) -> Any
         load_by_call=not args.no_load,
         max_sequences=args.max_sequences,
         sequence_idle_s=args.sequence_idle_s,
+        spin=args.spin,
+        spin_cpu=args.spin_cpu,
         **security.options(args),
     )
 
@@ -180,10 +195,11 @@ def _pin(cpus: set[int] | None) -> None:
 def _say_ready(server: Any, as_json: bool) -> None:
     models = server.models()
     if as_json:
-        print(json.dumps({"ready": True, "models": models, "listen": server.addresses}), flush=True)
+        said = {"ready": True, "models": models, "listen": server.addresses, "spin": server.spin_addresses}
+        print(json.dumps(said), flush=True)
         return
     served = ", ".join(f"{m['name']}/{m['version']} ({m['backend']})" for m in models)
-    print(f"learn-serve: ready: {served} on {', '.join(server.addresses)}", flush=True)
+    print(f"learn-serve: ready: {served} on {', '.join(server.addresses + server.spin_addresses)}", flush=True)
 
 
 def _positive(text: str) -> int:
@@ -210,6 +226,11 @@ def _cpus(text: str) -> set[int]:
     return {
         _checked(part, int, lambda n: 0 <= n < 4096, "processor numbers such as 2 or 2,3") for part in text.split(",")
     }
+
+
+def _cpu(text: str) -> int:
+    number: int = _checked(text, int, lambda n: 0 <= n < 4096, "a processor's number such as 2")
+    return number
 
 
 def _checked(text: str, read: Any, holds: Any, wanted: str) -> Any:

@@ -57,8 +57,8 @@ grpc::Status PredictStream::check_size(const v1::PredictRequest& request) const 
     return invalid("samples must hold a multiple of " + std::to_string(n_features) + " values (" +
                    names(hosted_->host().spec()) + "), got " + std::to_string(size));
   }
-  if (size / n_features > static_cast<std::size_t>(kMaxChunk)) {
-    return invalid("a request holds at most " + std::to_string(kMaxChunk) + " samples, got " +
+  if (size / n_features > static_cast<std::size_t>(max_chunk_)) {
+    return invalid("a request holds at most " + std::to_string(max_chunk_) + " samples, got " +
                    std::to_string(size / n_features) + ": split it");
   }
   if (size * sizeof(float) > kMaxMessage) {

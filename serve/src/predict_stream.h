@@ -16,7 +16,9 @@ class PredictStream {
   static constexpr int kMaxChunk = 4096;                   // samples in a message
   static constexpr std::size_t kMaxMessage = 1024 * 1024;  // bytes of samples in a message
 
-  explicit PredictStream(std::shared_ptr<const Repository> repository) : repository_(std::move(repository)) {}
+  // `max_chunk`: samples in a message, at most kMaxChunk.
+  explicit PredictStream(std::shared_ptr<const Repository> repository, int max_chunk = kMaxChunk)
+      : repository_(std::move(repository)), max_chunk_(max_chunk) {}
 
   // Answers one request. Not OK ends the stream: INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, RESOURCE_EXHAUSTED.
   grpc::Status answer(const v1::PredictRequest& request, v1::PredictResponse* response);
@@ -32,6 +34,7 @@ class PredictStream {
   int predict(const v1::PredictRequest& request, v1::PredictResponse* response);
 
   std::shared_ptr<const Repository> repository_;
+  int max_chunk_;
   std::unique_ptr<HostedSession> hosted_;
   std::uint64_t answers_ = 0;
 };

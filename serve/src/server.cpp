@@ -3,7 +3,7 @@
 #include <grpcpp/server_builder.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <set>
 #include <stdexcept>
 
 #include "grpc_listen.h"
@@ -19,6 +19,21 @@ std::vector<std::string> every_service() {
           grpc::reflection::v1alpha::ServerReflection::service_full_name()};
 }
 
+std::vector<ListenAddress> parse(const std::vector<std::string>& texts) {
+  std::vector<ListenAddress> addresses;
+  for (const std::string& text : texts) addresses.push_back(ListenAddress::parse(text));
+  return addresses;
+}
+
+// gRPC would let the second Unix socket take the first one's place.
+void refuse_twice(const std::vector<ListenAddress>& addresses) {
+  std::set<std::string> seen;
+  for (const ListenAddress& address : addresses) {
+    if (address.host.empty() && !seen.insert(address.text).second)
+      throw std::invalid_argument("listen address " + address.text + " is given twice");
+  }
+}
+
 }  // namespace
 
 Server::Server(std::shared_ptr<Repository> repository, const ServerOptions& options)
@@ -31,15 +46,11 @@ Server::Server(std::shared_ptr<Repository> repository, const ServerOptions& opti
       health_({v1::Predictor::service_full_name(), inference::GRPCInferenceService::service_full_name()}),
       reflection_(every_service()),
       reflection_alpha_(every_service()) {
-  std::vector<ListenAddress> addresses;
-  for (const std::string& text : options.listen) {
-    addresses.push_back(ListenAddress::parse(text));
-    // gRPC would let the second Unix socket take the first one's place.
-    if (addresses.back().host.empty() && std::count(options.listen.begin(), options.listen.end(), text) > 1) {
-      throw std::invalid_argument("listen address " + text + " is given twice");
-    }
-  }
+  const std::vector<ListenAddress> addresses = parse(options.listen), polled = parse(options.spin);
   if (addresses.empty()) throw std::invalid_argument("there is no address to listen on");
+  addresses_ = addresses;
+  addresses_.insert(addresses_.end(), polled.begin(), polled.end());
+  refuse_twice(addresses_);
   if (!options.record.empty()) {
     record::RecorderOptions recorded;
     recorded.folder = options.record;
@@ -47,7 +58,16 @@ Server::Server(std::shared_ptr<Repository> repository, const ServerOptions& opti
     repository_->record_with(std::make_shared<record::Recorder>(recorded));
   }
   tame_grpc_log();
-  serve_grpc(addresses, Security(options.security, addresses));
+  if (!polled.empty()) {
+    SpinFrontend::check_cpus(options.spin_cpu);
+    SpinFrontend::choose_polling();
+  }
+  const Security security(options.security, addresses_);
+  serve_grpc(addresses, security);
+  if (!polled.empty()) {
+    spin_ = std::make_unique<SpinFrontend>(polled, security, options.spin_cpu, repository_, gate_);
+    bound_spin_ = spin_->addresses();
+  }
   for (const ListenAddress& address : addresses) {
     if (address.is_shm()) segments_.push_back(std::make_unique<ShmFrontend>(address.name, repository_, gate_));
   }
@@ -64,7 +84,6 @@ void Server::serve_grpc(const std::vector<ListenAddress>& addresses, const Secur
   builder.RegisterService(&reflection_);
   builder.RegisterService(&reflection_alpha_);
   server_ = listen(builder, addresses, security, &bound_);
-  addresses_ = addresses;
 }
 
 std::vector<std::string> Server::dump(const std::string& reason) {
@@ -79,6 +98,7 @@ void Server::stop(std::chrono::milliseconds drain) {
   gate_.wait_empty(drain);
   gate_.end_all(shutting_down());
   segments_.clear();
+  spin_.reset();
   health_.end_watches(shutting_down());
   loader_.stop();
   shut_down(*server_);

@@ -18,12 +18,15 @@
 #include "security.h"
 #include "sequences.h"
 #include "shm_frontend.h"
+#include "spin_frontend.h"
 #include "version_loader.h"
 
 namespace learn_rt::serve {
 
 struct ServerOptions {
   std::vector<std::string> listen;  // see ListenAddress
+  std::vector<std::string> spin;    // addresses of their own that one thread polls, see SpinFrontend
+  int spin_cpu = -1;                // where that thread runs; -1: anywhere
   std::size_t max_streams = 256;    // open at the same time, over all connections
   std::size_t rollout_threads = 1;  // that share the candidates of each rollout
   std::size_t max_sequences = 256;  // of ModelInfer, at the same time
@@ -35,8 +38,8 @@ struct ServerOptions {
   double record_s = 60.0;  // that are kept of each
 };
 
-// The server: every service on every gRPC address, and streams of samples in shared memory. It is ready when the
-// constructor returns.
+// The server: every service on every gRPC address to listen on, and streams of samples in shared memory and on
+// addresses that a thread polls. It is ready when the constructor returns.
 class Server {
  public:
   // Throws std::invalid_argument (an address is not one) or std::runtime_error (which address cannot be listened on,
@@ -48,6 +51,7 @@ class Server {
 
   // Where it listens, with the ports that were taken.
   const std::vector<std::string>& addresses() const noexcept { return bound_; }
+  const std::vector<std::string>& spin_addresses() const noexcept { return bound_spin_; }
   const Repository& repository() const noexcept { return *repository_; }
   // Writes a recording of each stream; returns the files. Throws std::runtime_error: none is recorded, or which file
   // cannot be written, and why.
@@ -75,8 +79,9 @@ class Server {
   ReflectionV1 reflection_;
   ReflectionV1Alpha reflection_alpha_;
   std::vector<ListenAddress> addresses_;
-  std::vector<std::string> bound_;
+  std::vector<std::string> bound_, bound_spin_;
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<SpinFrontend> spin_;  // null: none asked for
   std::vector<std::unique_ptr<ShmFrontend>> segments_;
 };
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import signal
 import subprocess
@@ -37,6 +38,11 @@ class Serving:
     def addresses(self) -> list[str]:
         """Where it listens, in the order asked; needs --json."""
         return list(json.loads(self.line)["listen"])
+
+    @property
+    def polled(self) -> list[str]:
+        """The addresses of --spin; needs --json."""
+        return list(json.loads(self.line)["spin"])
 
     def stop(self) -> tuple[int, str]:
         """Send SIGTERM; return the exit status and what it logged."""
@@ -132,9 +138,11 @@ def launch_once() -> type[Serving]:
 
 @pytest.fixture(scope="session")
 def server(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """A running server, on a Unix socket and a TCP port."""
+    """A running server, on a Unix socket and a TCP port, and on a Unix socket that it polls where it has the CPUs."""
     socket = tmp_path_factory.mktemp("socket") / "s"
-    listen = ("--listen", f"unix:{socket}", "--listen", "grpc://127.0.0.1:0")
+    listen: tuple[str, ...] = ("--listen", f"unix:{socket}", "--listen", "grpc://127.0.0.1:0")
+    if len(os.sched_getaffinity(0)) > 1:
+        listen += ("--spin", f"unix:{socket.with_name('polled')}")
     with Serving(served.repository, *listen, "--json", "--drain-s", "0") as serving:
         yield serving
         status, logged = serving.stop()

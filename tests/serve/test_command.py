@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -117,6 +118,7 @@ def test_a_broken_model_folder_is_named_with_the_cause(served: Any, tmp_path: Pa
         (("--model", "other"), "holds no model 'other'; it holds printer"),
         (("--model", "printer/7"), "holds no version '7'; it holds 1"),
         (("--pin", "4095"), "--pin 4095: "),
+        (("--spin", "grpc://127.0.0.1:0", "--pin", f"{min(os.sched_getaffinity(0))}"), "needs a CPU of its own"),
         (("--listen", "unix:/no/such/folder/s"), "cannot listen on unix:/no/such/folder/s: No such file or directory"),
     ],
 )
@@ -131,7 +133,8 @@ def test_a_folder_without_models_is_refused(tmp_path: Path, served: Any) -> None
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("m", "--backend", "fast"), ("m", "--max-streams", "0"), ("m", "--drain-s", "x")]
+    "arguments",
+    [(), ("m", "--backend", "fast"), ("m", "--max-streams", "0"), ("m", "--drain-s", "x"), ("m", "--spin-cpu", "1")],
 )
 def test_wrong_usage_exits_2(arguments: tuple[str, ...]) -> None:
     done = run(*arguments)

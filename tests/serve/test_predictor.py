@@ -47,6 +47,16 @@ class Stream:
         assert self._answers.code() is grpc.StatusCode.OK
 
 
+@pytest.fixture(params=["unix", "grpc", "spin"])
+def channel(server: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A channel to the server, over each transport, and to the thread that polls."""
+    addresses = dict(zip(("unix", "grpc", "spin"), server.addresses + server.polled, strict=False))
+    if request.param not in addresses:
+        pytest.skip("polling takes a CPU of its own, and there is only one")
+    with grpc.insecure_channel(addresses[request.param].removeprefix("grpc://")) as opened:
+        yield opened
+
+
 @pytest.fixture
 def opening(served: Any) -> dict[str, Any]:
     """What opens a stream of the model."""
@@ -164,7 +174,7 @@ def test_a_wrong_opening_ends_the_stream_with_the_cause(
     ("request_of", "cause"),
     [
         (lambda: pb.PredictRequest(samples=[1.0] * 7), "a multiple of 5 values"),
-        (lambda: pb.PredictRequest(samples=[1.0] * 5 * 4097), "at most 4096 samples, got 4097"),
+        (lambda: pb.PredictRequest(samples=[1.0] * 5 * 4097), "samples, got 4097: split it"),
         (lambda: pb.PredictRequest(open=pb.Open(model="printer")), "opened once"),
     ],
 )

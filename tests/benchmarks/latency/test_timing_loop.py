@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from learn_rt.benchmarks.latency.measure import CLOSED, COLD, PACED, STAGES, Mode, in_turn
+from learn_rt.benchmarks.latency.measure import CLOSED, COLD, PACED, SPUN, STAGES, Mode, in_turn
 
 pytest.importorskip("learn_rt._latency", reason="the timing loops are not built")
 from learn_rt._latency import Hiccup, OrtArm, Turn, evicted_bytes
@@ -54,7 +54,7 @@ def test_states_are_carried_from_one_call_to_the_next(graph: str) -> None:
     np.testing.assert_array_equal(arm.ask(SAMPLES[0]), SUMS[0])
 
 
-@pytest.mark.parametrize("mode", [CLOSED, PACED, COLD], ids=lambda mode: mode.name)
+@pytest.mark.parametrize("mode", [CLOSED, PACED, COLD, SPUN], ids=lambda mode: mode.name)
 def test_every_answer_is_compared_and_the_stream_goes_on_from_block_to_block(graph: str, mode: Mode) -> None:
     (arm,), hiccup = in_turn([Turn(summing(graph), SAMPLES, SUMS)], mode, 0.3, PERIOD_NS / 1e9)
     assert arm.worst == 0.0
