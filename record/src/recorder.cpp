@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -55,8 +56,14 @@ std::string words_for(std::uint32_t faults) {
   return words;
 }
 
+// PID-N: no other recorder of the machine says the same, and several may write into one folder.
+std::string unique_name() {
+  static std::atomic<std::uint64_t> n{0};
+  return std::to_string(::getpid()) + "-" + std::to_string(n.fetch_add(1));
+}
+
 // MODEL-SIDE-20260131T235959.123Z-PID-N.lrec
-std::string name_of(const Origin& origin, std::uint64_t n) {
+std::string name_of(const Origin& origin) {
   const auto ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
           .count();
@@ -71,8 +78,7 @@ std::string name_of(const Origin& origin, std::uint64_t n) {
     const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
     if (!plain) c = '_';
   }
-  return model + "-" + origin.side + "-" + whole.data() + "-" + std::to_string(::getpid()) + "-" + std::to_string(n) +
-         ".lrec";
+  return model + "-" + origin.side + "-" + whole.data() + "-" + unique_name() + ".lrec";
 }
 
 }  // namespace
@@ -85,7 +91,7 @@ Recorder::Recorder(RecorderOptions options) : options_(std::move(options)) {
   fs::create_directories(options_.folder, error);
   if (error) throw std::runtime_error(options_.folder.string() + " cannot be made: " + error.message());
   // Said now, and not when there is something to tell.
-  const fs::path probe = options_.folder / (".probe-" + std::to_string(::getpid()));
+  const fs::path probe = options_.folder / (".probe-" + unique_name());
   write_whole(probe, "");
   fs::remove(probe, error);
   sigset_t all, before;
@@ -224,7 +230,7 @@ void Recorder::write_due(bool all) {
 }
 
 std::string Recorder::write(const Box& box, const std::string& reason) {
-  const fs::path path = options_.folder / name_of(box.origin(), n_files_.fetch_add(1));
+  const fs::path path = options_.folder / name_of(box.origin());
   try {
     write_whole(path, box.file(reason, options_.seconds));
   } catch (const std::exception& error) {

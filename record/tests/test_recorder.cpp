@@ -188,6 +188,23 @@ TEST_F(RecorderTest, AFolderThatCannotBeWrittenToIsSaidAtTheStart) {
   EXPECT_THROW(Recorder{options(0.0)}, std::invalid_argument);
 }
 
+TEST_F(RecorderTest, SeveralRecordersShareAFolder) {
+  constexpr int kRecorders = 4, kRounds = 50;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kRecorders; ++i) {
+    threads.emplace_back([this] {
+      for (int round = 0; round < kRounds; ++round) {
+        Recorder recorder(options());
+        const auto box = recorder.open({"client", "arm", "stable"}, spec_of());
+        step(*box, 0);
+        EXPECT_NO_THROW(recorder.dump("request"));
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(files().size(), std::size_t{kRecorders} * kRounds);
+}
+
 TEST_F(RecorderTest, AFullDiskLeavesNoHalfFileAndIsTold) {
   Recorder recorder(options());
   const auto box = recorder.open({"server", "arm", ""}, spec_of());

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -81,7 +80,6 @@ class Recorder {
   std::deque<std::string> fault_files_;
   RecorderStats stats_;
   bool stop_ = false;
-  std::atomic<std::uint64_t> n_files_{0};
   std::thread thread_;
 };
 
