@@ -16,7 +16,7 @@ TORCH ?= $(if $(shell command -v nvidia-smi),torch==$(TORCH_VERSION),torch==$(TO
 EXTRAS := train,sim,table,export,serve,dev
 
 SYSTEM_PACKAGES := build-essential cmake ninja-build libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc \
-  libprotozero-dev nlohmann-json3-dev libhwy-dev libgtest-dev libbenchmark-dev libssl-dev openssl
+  libprotozero-dev libnghttp2-dev nlohmann-json3-dev libhwy-dev libgtest-dev libbenchmark-dev libssl-dev openssl
 
 PIP := $(BIN)/pip --disable-pip-version-check -q
 # What the compiled parts are made from: a change of one of these installs the package anew, and nothing else does.

@@ -25,10 +25,12 @@ class FailoverTransport final : public Transport {
   void open(const Opening& opening, Receiver& receiver) override;
   std::size_t room() noexcept override { return now().room(); }
   void send(const Chunk& chunk) override { now().send(chunk); }
-  void poll() override { now().poll(); }
+  bool poll() override { return now().poll(); }
   void close() noexcept override { now().close(); }
   bool direct() const noexcept override { return now().direct(); }
-  SharedDoorbell* bell() noexcept override { return now().bell(); }
+  void wait(std::int64_t until_ns) noexcept override { now().wait(until_ns); }
+  void interrupt() noexcept override { now().interrupt(); }
+  std::int64_t polls_ns() const noexcept override { return now().polls_ns(); }
   std::string gone() const override { return now().gone(); }
   bool move_on(bool served) noexcept override;
   std::string endpoint() const override { return ways_[current_.load(std::memory_order_acquire)].address; }

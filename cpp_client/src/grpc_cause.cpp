@@ -1,19 +1,9 @@
 #include "grpc_cause.h"
 
+#include "status_text.h"
 #include "tls_probe.h"
 
 namespace learn_rt::client {
-std::string with_code(std::uint32_t number, const std::string& message) {
-  static constexpr const char* kNames[] = {
-      "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
-      "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
-      "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
-      "DATA_LOSS", "UNAUTHENTICATED"};
-  const auto code = static_cast<std::size_t>(number);
-  const std::string name = code < std::size(kNames) ? kNames[code] : "status " + std::to_string(code);
-  return message.empty() ? name : name + ": " + message;
-}
-
 std::string cause_of(const grpc::Status& status, const Endpoint& endpoint) {
   const std::string cause = with_code(static_cast<std::uint32_t>(status.error_code()), status.error_message());
   const std::string& said = status.error_message();

@@ -3,44 +3,19 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <stdexcept>
+
+#include "token.h"
 
 namespace learn_rt::client {
 namespace {
 
-std::string read(const std::string& path, const char* option) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file.is_open() || file.bad())
-    throw std::runtime_error(std::string(option) + " " + path + ": " + std::strerror(errno ? errno : EIO));
-  return text;
-}
-
 std::string read_pem(const std::string& path, const char* option) {
   if (path.empty()) return {};
-  std::string text = read(path, option);
+  std::string text = read_file(path, option);
   if (text.find("-----BEGIN ") == std::string::npos)
     throw std::runtime_error(std::string(option) + " " + path + ": no PEM in it");
   return text;
-}
-
-std::string token_of(const ClientSecurity& security) {
-  std::string token = security.token;
-  if (!security.token_file.empty()) {
-    token = read(security.token_file, "token_file");
-    token.erase(std::min(token.find_first_of("\r\n"), token.size()));
-    if (token.empty()) throw std::runtime_error("token_file " + security.token_file + ": its first line is empty");
-  }
-  for (const char c : token) {
-    if (c < '!' || c > '~') throw std::runtime_error("a token must be printable ASCII without spaces");
-  }
-  return token;
 }
 
 std::shared_ptr<grpc::ChannelCredentials> credentials(const Endpoint& endpoint) {
@@ -61,7 +36,7 @@ GrpcChannel::GrpcChannel(const Endpoint& endpoint, int max_message) {
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // an address says where to go
   arguments.SetMaxReceiveMessageSize(max_message);
   channel_ = grpc::CreateCustomChannel(endpoint.target, credentials(endpoint), arguments);
-  if (const std::string token = token_of(endpoint.security); !token.empty()) authorization_ = "Bearer " + token;
+  authorization_ = authorization_of(endpoint.security);
 }
 
 void GrpcChannel::sign(grpc::ClientContext& context) const {

@@ -5,9 +5,9 @@
 
 #include "grpc_cause.h"
 #include "grpc_channel.h"
-#include "grpc_factory.h"
 #include "grpc_transport.h"
 #include "learn_rt/v1/predictor.grpc.pb.h"
+#include "server_transports.h"
 
 namespace learn_rt::client {
 namespace {

@@ -8,9 +8,9 @@
 
 #include "grpc_cause.h"
 #include "grpc_channel.h"
-#include "grpc_factory.h"
 #include "grpc_stream.h"
 #include "learn_rt/v1/predictor.grpc.pb.h"
+#include "server_transports.h"
 
 namespace learn_rt::client {
 
@@ -46,8 +46,9 @@ void GrpcTransport::open(const Opening& opening, Receiver& receiver) {
 
 std::size_t GrpcTransport::room() noexcept { return stream_ && stream_->can_send() ? kAnyNumber : 0; }
 void GrpcTransport::send(const Chunk& chunk) { stream_->send(chunk); }
-void GrpcTransport::poll() {
+bool GrpcTransport::poll() {
   if (stream_) stream_->poll();
+  return true;  // it tells the receiver itself
 }
 void GrpcTransport::close() noexcept { stream_.reset(); }
 

@@ -20,7 +20,7 @@ class GrpcTransport final : public Transport {
   void open(const Opening& opening, Receiver& receiver) override;
   std::size_t room() noexcept override;
   void send(const Chunk& chunk) override;
-  void poll() override;
+  bool poll() override;
   void close() noexcept override;
 
  private:

@@ -5,9 +5,9 @@
 #include "address.h"
 #include "endpoint.h"
 #include "failover_transport.h"
-#include "grpc_factory.h"
 #include "inproc_rollout_link.h"
 #include "inproc_transport.h"
+#include "server_transports.h"
 #include "transport.h"
 
 namespace learn_rt::client {
@@ -52,6 +52,7 @@ std::unique_ptr<Transport> make_transport(const Address& address, Wait wait, con
       return make_shm_transport(address.rest, wait);
     case Scheme::kUnix:
     case Scheme::kGrpc:
+      return make_h2_transport(Endpoint::of(address, security), wait == Wait::kSpin);
     case Scheme::kGrpcs:
       return make_grpc_transport(Endpoint::of(address, security), wait == Wait::kSpin);
   }

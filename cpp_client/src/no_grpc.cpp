@@ -2,20 +2,19 @@
 
 #include <stdexcept>
 
-#include "grpc_factory.h"
+#include "server_transports.h"
 
 namespace learn_rt::client {
 namespace {
 
-[[noreturn]] void refuse(const std::string& target) {
-  throw std::runtime_error("this client was built without gRPC and reaches no server (" + target +
-                           "): use inproc:REPOSITORY, or build it with LEARN_RT_GRPC=ON");
+[[noreturn]] void refuse(const std::string& what) {
+  throw std::runtime_error("this client was built without gRPC, which " + what +
+                           " need: use inproc:, shm:, unix: or grpc:// for samples, or build it with LEARN_RT_GRPC=ON");
 }
 
 }  // namespace
 
-std::unique_ptr<Transport> make_grpc_transport(const Endpoint& endpoint, bool /*spin*/) { refuse(endpoint.target); }
-std::unique_ptr<Transport> make_shm_transport(const std::string& name, Wait /*wait*/) { refuse("shm:" + name); }
-std::unique_ptr<RolloutLink> make_grpc_rollout_link(const Endpoint& endpoint) { refuse(endpoint.target); }
+std::unique_ptr<Transport> make_grpc_transport(const Endpoint& /*endpoint*/, bool /*spin*/) { refuse("grpcs://"); }
+std::unique_ptr<RolloutLink> make_grpc_rollout_link(const Endpoint& /*endpoint*/) { refuse("a server's rollouts"); }
 
 }  // namespace learn_rt::client

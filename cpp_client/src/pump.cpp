@@ -13,8 +13,6 @@
 namespace learn_rt::client {
 namespace {
 
-constexpr std::size_t kMaxChunk = 256;                // samples in a message: some milliseconds of a server's work
-constexpr std::size_t kMaxChunkBytes = 512 * 1024;    // half of what the protocol allows
 constexpr auto kNap = std::chrono::microseconds(50);  // between two looks at a direct transport
 constexpr std::uint32_t kServerFlags = ~(kByPolicy | kReplaced);
 
@@ -32,7 +30,7 @@ Pump::Pump(std::unique_ptr<Transport> transport, const Spec& spec, Opening openi
       history_(replay_length(spec)),
       n_features_(spec.n_features()),
       n_outputs_(spec.n_outputs()),
-      max_chunk_(std::clamp<std::size_t>(kMaxChunkBytes / (sizeof(float) * n_features_), 1, kMaxChunk)),
+      max_chunk_(max_chunk(n_features_)),
       samples_(samples),
       answers_(answers),
       control_(control),
@@ -72,7 +70,7 @@ void Pump::run() {
       mind();
       continue;
     }
-    if (spin_ || transport_->direct()) transport_->poll();
+    if ((spin_ || transport_->direct()) && !transport_->poll()) lost(transport_->gone());
     watch();
     if (link_.load(std::memory_order_acquire) == Link::kLost) give_up();
     if (link_.load(std::memory_order_acquire) == Link::kDown) {
@@ -81,9 +79,9 @@ void Pump::run() {
     }
     if (const std::size_t n = sendable()) {
       send(n);
-    } else if (transport_->direct()) {
+    } else if (transport_->direct() && link_.load(std::memory_order_acquire) != Link::kDown) {
       caught_up() ? hand_over() : std::this_thread::sleep_for(kNap);
-    } else if (spin_) {
+    } else if (spin_ && !transport_->direct()) {
       // Where the two threads have to share a core, the control thread must not wait for the end of our time slice.
       if (++idle % 64 == 0) std::this_thread::yield();
     } else {
@@ -258,14 +256,14 @@ void Pump::lost(const std::string& cause) noexcept {
 }
 
 void Pump::answered(const Reply& reply) noexcept {
-  if (link_.load(std::memory_order_acquire) != Link::kOpen) return;
+  if (link_.load(std::memory_order_acquire) != Link::kOpen || fault_ != Fault::kNone) return;
   if (const Fault found = fault_of(reply, asked()); found != Fault::kNone) {
     count(found);
     if (found == Fault::kDuplicate) return;
     if (!direct()) return lost(text_of(found, reply, asked()));
     fault_ = found;  // putting it into words is not for the control thread
     faulty_ = reply;
-    return give_back();
+    return;
   }
   deliver(reply);
   if (!spin_ && !direct()) control_.ring();

@@ -42,8 +42,9 @@ using SampleRing = FrameRing<SampleHead>;
 using AnswerRing = FrameRing<AnswerHead>;
 
 // The I/O thread: carries samples from their ring to the transport, several in one message when several wait, and
-// answers back, after checking that they are what was asked for. Over a direct transport it only opens streams and
-// replays the history; then the control thread carries, until the stream is over. A sample's sequence number is its
+// answers back, after checking that they are what was asked for. Over a direct transport it opens streams and replays
+// the history; then the control thread carries, until the stream is over, and the I/O thread looks after the stream
+// only when the control thread has not done so for a while. A sample's sequence number is its
 // position in the ring; it stays there until it is answered and no longer needed for a replay. When the stream is lost,
 // a new one is opened, with growing pauses, and fed the history first: no answer is lost, none comes twice, and the
 // window is the same as before.
@@ -56,20 +57,16 @@ class Pump final : private Receiver {
   // Returns once the stream is open. Throws std::runtime_error with the cause.
   void start();
 
-  // Control thread, after it pushed a sample or took an answer out.
-  void wake() LEARN_RT_REALTIME {
-    if (direct()) {
-      carry();
-    } else if (!spin_) {
-      bell_.ring();
-    }
-  }
+  // Control thread, after it pushed a sample or took an answer out: sends what can go, or lets the I/O thread do it.
+  void wake() LEARN_RT_REALTIME;
   // Any thread: whether it is the control thread that carries.
-  bool direct() const LEARN_RT_REALTIME { return direct_.load(std::memory_order_acquire); }
-  // Control thread, when it carries: takes the answers that are there, sends what can go.
+  bool direct() const LEARN_RT_REALTIME { return carrier_.load(std::memory_order_acquire) != Carrier::kIo; }
+  // Control thread: when it carries, takes the answers that are there.
   void carry() LEARN_RT_REALTIME;
-  // Control thread, when it carries: where it sleeps until there is an answer.
-  SharedDoorbell& direct_bell() LEARN_RT_REALTIME { return *transport_->bell(); }
+  // Control thread: when it carries, sleeps until there may be an answer, or until then; else false.
+  bool sleep(std::int64_t until_ns) LEARN_RT_REALTIME;
+  // For how long an answer is polled for before sleep().
+  std::int64_t polls_ns() const LEARN_RT_REALTIME { return direct() ? transport_->polls_ns() : Transport::kPollNs; }
   // Control thread: nobody waits any more for answers to samples before this one. Of them, those that have no answer
   // when the stream is lost get none.
   void want(std::uint64_t position) LEARN_RT_REALTIME { wanted_.store(position, std::memory_order_release); }
@@ -85,6 +82,8 @@ class Pump final : private Receiver {
   static constexpr std::int64_t kLookNs = 20'000'000;
 
   enum class Link : std::uint32_t { kDown, kOpening, kOpen, kLost };
+  // Who may call the transport of a stream: the I/O thread; the control thread, which is not there now; or it is.
+  enum class Carrier : std::uint32_t { kIo, kControl, kInside };
 
   void opened(std::int64_t version) noexcept override;
   void answered(const Reply& reply) noexcept override;
@@ -99,7 +98,11 @@ class Pump final : private Receiver {
   bool caught_up();
   void hand_over();
   void mind();
-  void give_back() LEARN_RT_REALTIME;
+  bool take_over();
+  bool enter() LEARN_RT_REALTIME;
+  void leave() LEARN_RT_REALTIME;
+  void send_all() LEARN_RT_REALTIME;
+  void take_all() LEARN_RT_REALTIME;
   void forget_unwanted();
   std::size_t sendable();
   void send(std::size_t n);
@@ -128,9 +131,10 @@ class Pump final : private Receiver {
   std::atomic<std::uint64_t> wanted_{0};    // the oldest sample whose answer the control thread waits for
   std::atomic<Link> link_{Link::kDown};
   std::atomic<bool> up_{false}, stop_{false};
-  std::atomic<bool> refused_{false};       // every endpoint was tried once
-  std::atomic<bool> direct_{false};        // set by the I/O thread, cleared by the control thread: who carries
+  std::atomic<bool> refused_{false};  // every endpoint was tried once
+  std::atomic<Carrier> carrier_{Carrier::kIo};
   std::atomic<bool> recall_{false};        // the I/O thread wants to carry again
+  std::atomic<std::uint64_t> visits_{0};   // of the control thread, for answers
   std::atomic<std::uint64_t> streams_{0};  // opened so far
   std::atomic<std::uint64_t> duplicated_{0}, disordered_{0}, garbled_{0};
   std::atomic<std::int64_t> first_version_{0};  // of the first stream; 0: not known
@@ -143,9 +147,11 @@ class Pump final : private Receiver {
   std::uint64_t progress_ = 0, stream_start_ = 0;  // to where, and where it began
   std::uint32_t looks_ = 0;
   std::string recall_cause_;
-  // Left by the control thread when it gives the carrying back because of a reply.
+  std::uint64_t seen_visits_ = 0;
+  // Left by the control thread when it gives the carrying back: what was wrong with a reply, or that there are no more.
   Fault fault_ = Fault::kNone;
   Reply faulty_{};
+  bool over_ = false;
   mutable std::mutex error_mutex_;
   std::string error_;
   std::thread thread_;

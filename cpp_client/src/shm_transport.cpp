@@ -3,13 +3,14 @@
 #include <stdexcept>
 #include <utility>
 
-#include "grpc_cause.h"
-#include "grpc_factory.h"
-#include "learn_rt/v1/predictor.pb.h"
-#include "open_message.h"
+#include "predictor_messages.h"
+#include "server_transports.h"
+#include "status_text.h"
 
 namespace learn_rt::client {
 namespace {
+
+constexpr std::int64_t kDozeNs = 50'000;  // what a model that dozes may take
 
 shm::Wait as_wire(Wait wait) {
   switch (wait) {
@@ -40,19 +41,10 @@ ShmTransport::Stream::Stream(const std::string& name, std::size_t n_features, st
 }
 
 Spec ShmTransport::describe(const std::string& model, const std::string& version, std::chrono::milliseconds timeout) {
-  v1::DescribeRequest request;
-  request.set_model(model);
-  request.set_version(version);
   ShmSeat seat(name_);
-  const ShmSeat::Reply reply = seat.ask(shm::kDescribe, request.SerializeAsString(), timeout);
+  const ShmSeat::Reply reply = seat.ask(shm::kDescribe, write_describe(model, version), timeout);
   if (reply.code != 0) throw std::runtime_error(with_code(reply.code, reply.message));
-  v1::DescribeResponse response;
-  if (!response.ParseFromString(reply.message))
-    throw std::runtime_error("the server broke the protocol: a reply that is no DescribeResponse");
-  Spec spec = Spec::parse(response.spec_json());
-  if (spec.contract_hash != response.contract_hash())
-    throw std::runtime_error("the server broke the protocol: contract " + response.contract_hash() +
-                             " beside a spec of contract " + spec.contract_hash);
+  Spec spec = read_description(reply.message.data(), reply.message.size());
   adopt(spec);
   return spec;
 }
@@ -65,17 +57,17 @@ void ShmTransport::adopt(const Spec& spec) {
 void ShmTransport::open(const Opening& opening, Receiver& receiver) {
   receiver_ = &receiver;
   stream_ = std::make_unique<Stream>(name_, n_features_, n_outputs_);
-  stream_->seat.call(shm::kOpen, wait_, open_message(opening).SerializeAsString());
+  stream_->seat.call(shm::kOpen, wait_, write_open(opening));
 }
 
 void ShmTransport::finish_opening() {
   const ShmSeat::Reply reply = stream_->seat.reply();
-  v1::Opened opened;
+  std::int64_t version = 0;
   if (reply.code != 0) return receiver_->lost(with_code(reply.code, reply.message));
-  if (!opened.ParseFromString(reply.message))
+  if (!read_opened(reply.message.data(), reply.message.size(), version))
     return receiver_->lost("the server broke the protocol: a reply that is no Opened");
   stream_->open = true;
-  receiver_->opened(opened.version());
+  receiver_->opened(version);
 }
 
 std::size_t ShmTransport::room() noexcept {
@@ -93,21 +85,36 @@ void ShmTransport::send(const Chunk& chunk) {
   s.samples.publish(chunk.n);
 }
 
-void ShmTransport::poll() {
-  if (!stream_) return;
+bool ShmTransport::poll() {
+  if (!stream_) return true;
   if (!stream_->open) {
     if (stream_->seat.replied()) finish_opening();
-    return;
+    return true;
   }
   while (const std::uint64_t waiting = stream_->answers.waiting()) {
     if (waiting > stream_->under_way) {  // the rings are garbage
       stream_->broken.store(true, std::memory_order_release);
-      return;
+      return false;
     }
     take();
-    if (!stream_) return;
   }
+  return true;
 }
+
+void ShmTransport::wait(std::int64_t until_ns) noexcept {
+  const auto ready = [this] {
+    return stream_->answers.waiting() > 0 || stream_->interrupted.load(std::memory_order_acquire);
+  };
+  stream_->seat.slot().answers.bell.wait(ready, until_ns);
+}
+
+void ShmTransport::interrupt() noexcept {
+  if (!stream_) return;
+  stream_->interrupted.store(true, std::memory_order_release);
+  stream_->seat.slot().answers.bell.ring();
+}
+
+std::int64_t ShmTransport::polls_ns() const noexcept { return wait_ == shm::kDoze ? kDozeNs : kPollNs; }
 
 // Takes one answer; hands a chunk's over when it was the last of them.
 void ShmTransport::take() {

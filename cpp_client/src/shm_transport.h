@@ -21,11 +21,13 @@ class ShmTransport final : public Transport {
   void open(const Opening& opening, Receiver& receiver) override;
   std::size_t room() noexcept override;
   void send(const Chunk& chunk) override;
-  void poll() override;
+  bool poll() override;
   void close() noexcept override { stream_.reset(); }
 
   bool direct() const noexcept override { return true; }
-  SharedDoorbell* bell() noexcept override { return stream_ ? &stream_->seat.slot().answers.bell : nullptr; }
+  void wait(std::int64_t until_ns) noexcept override;
+  void interrupt() noexcept override;
+  std::int64_t polls_ns() const noexcept override;
   std::string gone() const override;
 
  private:
@@ -47,7 +49,7 @@ class ShmTransport final : public Transport {
     std::vector<std::uint32_t> flags;
     std::vector<std::int64_t> versions;
     bool open = false;
-    std::atomic<bool> broken{false};
+    std::atomic<bool> broken{false}, interrupted{false};
   };
 
   void finish_opening();

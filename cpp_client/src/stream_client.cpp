@@ -11,8 +11,6 @@
 namespace learn_rt::client {
 namespace {
 
-constexpr std::int64_t kSpinNs = 5'000;     // an answer that is almost there is not worth a sleep
-constexpr std::int64_t kDozeNs = 50'000;    // what a model that dozes over shared memory may take
 constexpr std::int64_t kGuardNs = 150'000;  // a sleeper wakes up to this late: timer slack and scheduling
 
 std::unique_ptr<record::Recorder> recorder_of(const ClientOptions& options) {
@@ -35,7 +33,6 @@ StreamClient::StreamClient(std::unique_ptr<Transport> transport, const std::stri
                            const ClientOptions& options)
     : spec_(std::move(spec)),
       spin_(options.wait == Wait::kSpin),
-      doze_(options.wait == Wait::kDoze),
       lead_(lead_of(options, spec_)),
       fault_after_(options.fault_after),
       samples_(options.capacity + lead_ + replay_length(spec_) + spec_.preview, spec_.n_features()),
@@ -197,14 +194,16 @@ Prediction StreamClient::predict(const float* sample, std::chrono::nanoseconds d
 // Waits for the answer to this sample; take() hands out none before it.
 bool StreamClient::await(std::uint64_t position, std::int64_t deadline_ns) LEARN_RT_REALTIME {
   if (spin_) return spin_for(position, deadline_ns);
-  const auto spin_ns = doze_ && pump_.direct() ? kDozeNs : kSpinNs;
-  if (spin_for(position, std::min(deadline_ns, now_ns() + spin_ns))) return true;
+  const auto polls_ns = pump_.polls_ns();
+  if (polls_ns > 0 && spin_for(position, std::min(deadline_ns, now_ns() + polls_ns))) return true;
   const auto asleep_until = deadline_ns == kNever ? kNever : deadline_ns - kGuardNs;
   bool taken = false;
   do {
-    const bool direct = pump_.direct();
-    const auto ready = [&] { return (taken = take(position)) || !pump_.up() || pump_.direct() != direct; };
-    direct ? pump_.direct_bell().wait(ready, asleep_until) : bell_.wait(ready, asleep_until);
+    if (pump_.sleep(asleep_until)) {
+      taken = take(position);
+    } else {
+      bell_.wait([&] { return (taken = take(position)) || !pump_.up() || pump_.direct(); }, asleep_until);
+    }
   } while (!taken && pump_.up() && now_ns() < asleep_until);
   return taken || spin_for(position, deadline_ns);
 }

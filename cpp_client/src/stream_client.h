@@ -75,7 +75,7 @@ class StreamClient final : public Client {
   const Prediction& recorded() LEARN_RT_REALTIME;
 
   const Spec spec_;
-  const bool spin_, doze_;
+  const bool spin_;
   const std::size_t lead_;         // ticks
   const std::size_t fault_after_;  // misses in a row; 0: never
   SampleRing samples_;

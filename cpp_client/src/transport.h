@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -9,7 +10,6 @@
 #include <vector>
 
 #include "learn_rt/client.h"
-#include "learn_rt/doorbell.h"
 #include "learn_rt/realtime.h"
 #include "learn_rt/spec.h"
 
@@ -60,11 +60,18 @@ class Receiver {
   ~Receiver() = default;
 };
 
+// Samples in a message, at most: some milliseconds of a server's work, and half of the bytes that the protocol allows.
+constexpr std::size_t max_chunk(std::size_t n_features) {
+  return std::clamp<std::size_t>(512 * 1024 / (sizeof(float) * n_features), 1, 256);
+}
+
 constexpr std::size_t kAnyNumber = std::numeric_limits<std::size_t>::max();
 
 // A way to reach served models: one stream at a time, driven by the I/O thread.
 class Transport {
  public:
+  static constexpr std::int64_t kPollNs = 5'000;
+
   virtual ~Transport() = default;
 
   // Returns the spec of a model. Throws std::runtime_error with the cause.
@@ -77,17 +84,23 @@ class Transport {
   virtual std::size_t room() noexcept = 0;
   // Sends a chunk; copies what it needs.
   virtual void send(const Chunk& chunk) = 0;
-  // Takes what has come without waiting. Needed only by a transport made to spin, and by a direct one.
-  virtual void poll() {}
+  // Takes what has come without waiting. Needed only by a transport made to spin, and by a direct one. False: the
+  // stream is over, gone() tells why.
+  virtual bool poll() { return true; }
   // Ends the stream. The receiver is not called after it returns.
   virtual void close() noexcept = 0;
 
-  // Direct: room(), send() and poll() allocate nothing, take no lock and enter the kernel only to wake a sleeper, so
-  // that the control thread may call them itself. Everything happens in poll().
+  // Direct: from opened() on, room(), send(), poll() and wait() allocate nothing, take no lock and never block but in
+  // wait(), so that the control thread may call them itself. Everything happens in poll().
   virtual bool direct() const noexcept { return false; }
-  // Of a direct one: where poll()'s thread sleeps until there is something to take.
-  virtual SharedDoorbell* bell() noexcept { return nullptr; }
-  // Of a direct one: why the stream is over, or empty. Any thread, beside poll().
+  // Of a direct one, poll()'s thread: sleeps until there may be something to take, interrupt() was called or
+  // `until_ns`.
+  virtual void wait(std::int64_t /*until_ns*/) noexcept {}
+  // Of a direct one, any thread: from now on no wait() on this stream sleeps.
+  virtual void interrupt() noexcept {}
+  // For how long an answer is polled for before it is worth a sleep.
+  virtual std::int64_t polls_ns() const noexcept { return kPollNs; }
+  // Of one that is polled: why the stream is over, or empty. Any thread, beside poll().
   virtual std::string gone() const { return {}; }
 
   // Between two streams: turns to the next endpoint, if there are several. True when it was not tried since a stream

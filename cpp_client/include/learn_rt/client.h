@@ -41,11 +41,12 @@ struct ClientStats {
 };
 
 // A control loop's end of a stream. The control thread never blocks: between it and one I/O thread, which owns the
-// transport, are two lock-free rings; over shared memory the control thread carries samples and answers itself, in
-// these calls, and the I/O thread only opens streams. Everything marked real-time is for the control thread only. With
-// Wait::kSpin it makes no system call; else one futex call may wake who takes the sample, and predict() sleeps on
-// another until shortly before its deadline. A lost stream is taken up again by itself, without a gap in the answers
-// (docs/client.md).
+// transport, are two lock-free rings. Over shared memory, unix: and grpc:// the control thread carries samples and
+// answers itself, in these calls, and the I/O thread opens streams and looks after them while the control thread is
+// elsewhere. Everything marked real-time is for the control thread only. With Wait::kSpin it makes no system call; else
+// it sends and receives on a socket without blocking, or a futex call wakes who takes the sample, and predict() sleeps
+// (ppoll, futex) until shortly before its deadline. A lost stream is taken up again by itself, without a gap in the
+// answers (docs/client.md).
 class Client {
  public:
   virtual ~Client() = default;

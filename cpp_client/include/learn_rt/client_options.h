@@ -23,7 +23,7 @@ enum class OnMiss {
 enum class Wait {
   kSleep,  // until woken
   kDoze,   // over shared memory: asleep, but polling around the time of the next sample; elsewhere as kSleep
-  kSpin,   // polling: a core a side for less latency
+  kSpin,   // polling: a core a side for less latency; over a socket the I/O thread polls it
 };
 
 // When the stream goes on with another version of the model, once that is the server's stable one (docs/versions.md).
