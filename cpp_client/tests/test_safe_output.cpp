@@ -138,6 +138,7 @@ class EchoModel final : public Model {
       return ++taken_ <= 3 ? +kWarmingUp : 0U;
     }
     void settle() noexcept override {}
+    void rehearse() noexcept override {}
     void flush(float*, std::uint32_t*) noexcept override {}
     std::size_t n_features() const noexcept override { return 2; }
     std::size_t n_outputs() const noexcept override { return 2; }

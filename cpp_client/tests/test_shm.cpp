@@ -51,6 +51,7 @@ class ReferenceModel final : public Model {
       return session_.step(sample, answer);
     }
     void settle() noexcept override {}
+    void rehearse() noexcept override {}
     void flush(float*, std::uint32_t*) noexcept override {}
     std::size_t n_features() const noexcept override { return 2; }
     std::size_t n_outputs() const noexcept override { return 2; }

@@ -21,6 +21,7 @@ class Copying final : public Session {
     return 0;
   }
   void settle() noexcept override {}
+  void rehearse() noexcept override {}
   void flush(float*, std::uint32_t*) noexcept override {}
   std::size_t n_features() const noexcept override { return n_; }
   std::size_t n_outputs() const noexcept override { return 2; }

@@ -234,6 +234,7 @@ class Doubling final : public Session {
     return kOutOfTrainedRange;
   }
   void settle() noexcept override {}
+  void rehearse() noexcept override {}
   void flush(float* answers, std::uint32_t* flags) noexcept override { answers[0] = 9.0F, flags[0] = 0; }
   std::size_t n_features() const noexcept override { return 2; }
   std::size_t n_outputs() const noexcept override { return 1; }

@@ -54,6 +54,11 @@ class PySession {
     session_->settle();
   }
 
+  void rehearse() {
+    const Turn turn(busy_, kOneThread);
+    session_->rehearse();
+  }
+
   py::tuple run(const py::object& samples) {
     const Turn turn(busy_, kOneThread);
     const FloatArray x = floats(samples, "samples", {-1, n_features()}, "pass one to step()");
@@ -112,6 +117,8 @@ void bind_session(py::module_& m, py::class_<Model, std::shared_ptr<Model>>& mod
            "quickest call.\n\nArgs: sample, out: float32 arrays (n_features,) and (n_outputs,); write the next sample "
            "into the first.")
       .def("settle", &PySession::settle, "Do the work that does not need the next sample, once the answer is out.")
+      .def("rehearse", &PySession::rehearse,
+           "Bring what the next step needs into the caches, shortly before it is due. Changes no answer.")
       .def("run", &PySession::run, py::arg("samples"),
            "Return (answers (n, n_outputs) float32, Flag bits (n,) uint32) for samples (n, n_features).")
       .def("flush", &PySession::flush,

@@ -22,6 +22,8 @@ class Stream {
   // Takes a sample, writes the model's answer; before the window is full, any number. NaN says that it failed.
   virtual void step(const float* sample, float* answer) LEARN_RT_REALTIME = 0;
   virtual void settle() LEARN_RT_REALTIME = 0;
+  // As Session::rehearse, where a step is short enough for it.
+  virtual void rehearse() LEARN_RT_REALTIME {}
 };
 
 // The bare arithmetic of one rollout session: GuardedRollout keeps the rest of its promises.

@@ -72,6 +72,11 @@ void GuardedSession::settle() LEARN_RT_REALTIME {
   stream_->settle();
 }
 
+void GuardedSession::rehearse() LEARN_RT_REALTIME {
+  const DenormalsAreZero guard;
+  stream_->rehearse();
+}
+
 void GuardedSession::flush(float* answers, std::uint32_t* flags) LEARN_RT_REALTIME {
   for (std::size_t i = 0; i < preview_; ++i, answers += nominal_.size(), ++flags) {
     *flags = taken_ == 0 ? answer_nominal(answers, kWarmingUp) : step(last_.data(), answers);

@@ -20,6 +20,7 @@ class GuardedSession final : public Session {
   void begin(const float* rest) LEARN_RT_REALTIME override;
   std::uint32_t step(const float* sample, float* answer) LEARN_RT_REALTIME override;
   void settle() LEARN_RT_REALTIME override;
+  void rehearse() LEARN_RT_REALTIME override;
   void flush(float* answers, std::uint32_t* flags) LEARN_RT_REALTIME override;
   std::size_t n_features() const LEARN_RT_REALTIME override { return last_.size(); }
   std::size_t n_outputs() const LEARN_RT_REALTIME override { return nominal_.size(); }

@@ -123,11 +123,6 @@ LanePlan LanePlan::make(const std::string& step_onnx, const Spec& spec) {
   own_next_states(program, plan.states);
   store_weights(program, spec);
   partition(plan);
-  for (const Indices* indices : {&plan.critical_shared, &plan.critical_lane}) {
-    for (const std::size_t i : *indices) {
-      if (program.instructions[i].operation->work().weight_bytes > 0) plan.warm.push_back(i);
-    }
-  }
   return plan;
 }
 
@@ -157,6 +152,11 @@ void LaneStream::run_early() LEARN_RT_REALTIME {
   run(plan_.early_oldest, oldest_, oldest_ + 1);
 }
 
+void LaneStream::run_critical() LEARN_RT_REALTIME {
+  run(plan_.critical_shared, 0, 1);
+  run(plan_.critical_lane, oldest_, oldest_ + 1);
+}
+
 void LaneStream::reset() LEARN_RT_REALTIME {
   for (const Move& move : moves_) {
     std::memset(move.to.data, 0, move.size * (move.lane ? plan_.lanes : 1) * sizeof(float));
@@ -169,8 +169,7 @@ void LaneStream::reset() LEARN_RT_REALTIME {
 void LaneStream::step(const float* sample, float* answer) LEARN_RT_REALTIME {
   if (!settled_) settle();
   std::memcpy(x_.data, sample, plan_.n_features * sizeof(float));
-  run(plan_.critical_shared, 0, 1);
-  run(plan_.critical_lane, oldest_, oldest_ + 1);
+  run_critical();
   std::memcpy(answer, y_.row(oldest_), plan_.n_outputs * sizeof(float));
   settled_ = false;
 }
@@ -188,8 +187,13 @@ void LaneStream::settle() LEARN_RT_REALTIME {
   oldest_ = (oldest_ + 1) % plan_.lanes;
   settled_ = true;
   run_early();
-  // The lanes' own work has pushed out what the next step reads.
-  for (const std::size_t i : plan_.warm) plan_.program.instructions[i].operation->warm();
+  if (plan_.lanes > 1) run_critical();  // rehearsed: the lanes' own work has pushed its weights out of the caches
+}
+
+// What it writes, the step writes again.
+void LaneStream::rehearse() LEARN_RT_REALTIME {
+  settle();
+  run_critical();
 }
 
 }  // namespace learn_rt

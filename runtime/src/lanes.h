@@ -35,7 +35,6 @@ struct LanePlan {
   Indices later_shared, later_lane;        // in settle(), for the states
   Indices early_shared, early_lane;        // in settle(), once the states are new
   Indices early_oldest;                    // of lanes, but only y needs them
-  Indices warm;                            // of step(), those with weights
 
   // Throws std::runtime_error when the graph's inputs and outputs are not those of the spec.
   static LanePlan make(const std::string& step_onnx, const Spec& spec);
@@ -51,6 +50,7 @@ class LaneStream final : public Stream {
   void reset() LEARN_RT_REALTIME override;
   void step(const float* sample, float* answer) LEARN_RT_REALTIME override;
   void settle() LEARN_RT_REALTIME override;
+  void rehearse() LEARN_RT_REALTIME override;
 
   // Where a value lies between settle() and the next step: what does not depend on the sample.
   Source read(ValueId id) const LEARN_RT_REALTIME { return frame_.read(id); }
@@ -60,6 +60,7 @@ class LaneStream final : public Stream {
  private:
   void run(const LanePlan::Indices& indices, std::size_t first, std::size_t last) LEARN_RT_REALTIME;
   void run_early() LEARN_RT_REALTIME;
+  void run_critical() LEARN_RT_REALTIME;
 
   struct Move {
     Source from;

@@ -53,16 +53,6 @@ std::shared_ptr<const Operation> DenseOperation::with_weights(Weights form) cons
   return std::make_shared<DenseOperation>(repack(panels_, form), inner_);
 }
 
-void DenseOperation::warm() const LEARN_RT_REALTIME {
-  const auto touch = [](const void* from, std::size_t bytes) {
-    const auto* at = static_cast<const char*>(from);
-    for (std::size_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i, 0, 2);
-  };
-  touch(panels_.weights.data(), panels_.weights.size() * sizeof(float));
-  touch(panels_.words.data(), panels_.words.size() * sizeof(std::uint32_t));
-  touch(panels_.bytes.data(), panels_.bytes.size());
-}
-
 void ThinDenseOperation::run(const Source* in, const Result* out, std::size_t first,
                              std::size_t last) const LEARN_RT_REALTIME {
   const auto dot = dense_kernels().dot;

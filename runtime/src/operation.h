@@ -37,8 +37,6 @@ class Operation {
   // Whether its weights are worth fewer bits, and the same with them in another form, where that can be.
   virtual bool stores_weights() const { return false; }
   virtual std::shared_ptr<const Operation> with_weights(Weights /*form*/) const { return nullptr; }
-  // Brings the weights into the cache.
-  virtual void warm() const LEARN_RT_REALTIME {}
 };
 
 // Moves elements: all that slices, joins, transposes, repeats or gathers.
@@ -88,7 +86,6 @@ class DenseOperation final : public Operation {
   Work work() const override;
   bool stores_weights() const override;
   std::shared_ptr<const Operation> with_weights(Weights form) const override;
-  void warm() const LEARN_RT_REALTIME override;
 
  private:
   Panels panels_;

@@ -1,4 +1,4 @@
-// step() and settle() take no memory and no lock, make no system call and throw nothing: every kind of model, in every
+// step(), settle() and rehearse() take no memory and no lock, make no system call and throw nothing: every kind of model, in every
 // state of a session, with every instruction set of this machine.
 
 #include <gtest/gtest.h>
@@ -53,6 +53,7 @@ std::uint32_t use(Session& session, const std::vector<float>& samples, std::vect
     seen |= session.step(&samples[k * session.n_features()], y);
     if (k % 3 != 0) session.settle();
     if (k % 7 == 0) session.settle();
+    if (k % 5 == 0) session.rehearse();
   }
   flush();
   session.begin(samples.data());

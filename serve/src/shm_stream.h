@@ -39,7 +39,9 @@ class ShmStream final : public OpenStream {
   bool wait_for_sample();
   void answer();
   void settle();
-  void until_due(std::int64_t due_ns);
+  void until_due();
+  void rehearse();
+  std::int64_t nearly_due_ns() const;
 
   shm::Slot& slot_;
   const shm::Wait wait_;
@@ -48,7 +50,8 @@ class ShmStream final : public OpenStream {
   shm::SampleConsumer samples_;
   shm::AnswerProducer answers_;
   std::vector<float> sample_, answer_;
-  std::int64_t arrival_ns_ = 0;
+  std::int64_t arrival_ns_ = 0, took_ns_ = 0;  // of the last sample
+  bool rehearsed_ = true;                      // for the next one
   std::uint64_t n_ = 0;  // answers
 
   std::atomic<bool> ending_{false};

@@ -21,7 +21,7 @@ class SumModel final : public Model {
 
   // What the server did to all sessions of this model.
   struct Watched {
-    std::atomic<int> open{0}, steps{0}, settles{0}, overlaps{0};
+    std::atomic<int> open{0}, steps{0}, settles{0}, rehearsals{0}, overlaps{0};
   };
 
   explicit SumModel(float gain = 1.0F, std::optional<Envelope> envelope = {}) : gain_(gain) {
@@ -75,6 +75,7 @@ class SumModel final : public Model {
       *answer = ++taken_ >= kWindow ? gain_ * (sums_[0] + sums_[1] + sums_[2]) : 0.0F;
       return taken_ >= kWindow ? 0U : static_cast<std::uint32_t>(kWarmingUp);
     }
+    void rehearse() noexcept override { ++watched_.rehearsals; }
     void settle() noexcept override {
       const Alone alone(*this);
       ++watched_.settles;

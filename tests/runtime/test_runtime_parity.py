@@ -58,6 +58,20 @@ def test_step_settle_and_run_give_the_same_bits(short: Exported, path: np.ndarra
         settled.settle()  # a second time does nothing
 
 
+@pytest.mark.parametrize("name", ["short", "long"])
+def test_a_rehearsal_changes_no_answer(name: str, request: pytest.FixtureRequest, path: np.ndarray) -> None:
+    model = load(request.getfixturevalue(name).folder, "native")
+    expected, _ = model.session().run(path[:300])
+    session = model.session()
+    session.rehearse()
+    for k, sample in enumerate(path[:300]):
+        assert (session.step(sample)[0] == expected[k]).all()
+        if k % 3:
+            session.settle()
+        if k % 2:
+            session.rehearse()
+
+
 @pytest.mark.parametrize("backend", ["onnxruntime", "torchscript"])
 def test_other_backends_stream_the_same_numbers(backend: str, short: Exported, path: np.ndarray) -> None:
     try:

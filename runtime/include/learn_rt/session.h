@@ -31,6 +31,10 @@ class Session {
   // The work that does not need the next sample. Call it once the answer is out; step() does what was left undone.
   virtual void settle() LEARN_RT_REALTIME = 0;
 
+  // Brings what the next step() needs back into the caches: a step on the last sample, which changes nothing. Takes as
+  // long as one. For who polls for a sample, shortly before it is due.
+  virtual void rehearse() LEARN_RT_REALTIME = 0;
+
   // Takes n samples, writes n answers and flags: the same numbers as n calls of step().
   void run(const float* samples, std::size_t n, float* answers, std::uint32_t* flags) LEARN_RT_REALTIME;
 

@@ -34,6 +34,7 @@ class RecordedSession final : public Session {
   void begin(const float* rest) LEARN_RT_REALTIME override;
   std::uint32_t step(const float* sample, float* answer) LEARN_RT_REALTIME override;
   void settle() LEARN_RT_REALTIME override { session_->settle(); }
+  void rehearse() LEARN_RT_REALTIME override { session_->rehearse(); }
   void flush(float* answers, std::uint32_t* flags) LEARN_RT_REALTIME override;
   std::size_t n_features() const LEARN_RT_REALTIME override { return session_->n_features(); }
   std::size_t n_outputs() const LEARN_RT_REALTIME override { return session_->n_outputs(); }
