@@ -1,5 +1,5 @@
-// step(), settle() and rehearse() take no memory and no lock, make no system call and throw nothing: every kind of model, in every
-// state of a session, with every instruction set of this machine.
+// step(), settle() and rehearse() take no memory and no lock, make no system call and throw nothing: every kind of
+// model, in every state of a session, with every instruction set of this machine.
 
 #include <gtest/gtest.h>
 #include <hwy/targets.h>
