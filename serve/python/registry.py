@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from learn_rt import _serve
+
 
 @dataclass(frozen=True, slots=True)
 class VersionFolder:
@@ -26,19 +28,12 @@ def scan(repository: Path, wanted: Sequence[str] = ()) -> list[VersionFolder]:
     """
     if not repository.is_dir():
         raise ValueError(f"{repository}: no such folder")
-    if versions(repository):
+    if _serve.version_folders(repository):
         raise ValueError(f"{repository} is one model's folder: give the repository that holds it, {repository.parent}")
-    models = {p.name: versions(p) for p in sorted(repository.iterdir()) if p.is_dir() and not p.name.startswith(".")}
-    models = {name: found for name, found in models.items() if found}
+    models = {name: _serve.version_folders(repository / name) for name in _serve.model_folders(repository)}
     if not models:
         raise ValueError(f"{repository} holds no model: one is a folder <name>/<version>/, written by learn-export")
     return [_choose(repository, models, text) for text in dict.fromkeys(wanted or models)]
-
-
-def versions(model: Path) -> list[int]:
-    """Return the versions that a model's folder holds, ascending. A version is a positive integer."""
-    names = [p.name for p in model.iterdir() if p.is_dir()]
-    return sorted(int(n) for n in names if n.isascii() and n.isdecimal() and not n.startswith("0") and len(n) < 19)
 
 
 def _choose(repository: Path, models: dict[str, list[int]], text: str) -> VersionFolder:

@@ -108,14 +108,13 @@ void VersionLoader::look_around() {
 // Loads what is wanted of a model when its files have stood still since the last look.
 void VersionLoader::look_at(const std::string& name) {
   const VersionPolicy& policy = policy_of(name);
+  const std::vector<std::int64_t> present = survey(name);
   std::vector<std::int64_t> wanted;
-  if (!policy.choose(name, survey(name), &wanted).ok() || wanted.empty()) return;
+  if (!policy.choose(name, not_refused(name, present), &wanted).ok() || wanted.empty()) return;
   std::string now;
   bool news = false;
   for (const std::int64_t version : wanted) {
     const std::string print = fingerprint(folder_of(name, version));
-    const auto refused = refused_.find({name, version});
-    if (refused != refused_.end() && refused->second == print) return;  // as bad as before
     const auto loaded = loaded_.find({name, version});
     news = news || loaded == loaded_.end() || loaded->second != print;
     now += label(name, version) + "\n" + print;
@@ -123,6 +122,8 @@ void VersionLoader::look_at(const std::string& name) {
   std::int64_t stable = 0;
   const auto served = repository_->served(name, &stable);
   for (const std::int64_t version : wanted) news = news || served.count(version) == 0;
+  // The stable version was made a bad one where it lies: what was served serves on.
+  if (wanted.back() < stable && std::binary_search(present.begin(), present.end(), stable)) return;
   if (!news && stable == wanted.back()) return;
   if (std::exchange(seen_[name], now) != now) return;
   load_now(name, policy, false);
@@ -132,10 +133,11 @@ grpc::Status VersionLoader::load_now(const std::string& name, const VersionPolic
   if (!has_folder()) {
     return {grpc::StatusCode::UNIMPLEMENTED, "this server was started without a repository's folder"};
   }
-  const std::vector<std::int64_t> present = can_be_model(name) ? survey(name) : std::vector<std::int64_t>();
+  std::vector<std::int64_t> present = can_be_model(name) ? survey(name) : std::vector<std::int64_t>();
   if (present.empty()) {
     return {grpc::StatusCode::NOT_FOUND, "the repository holds no model '" + name.substr(0, 255) + "'"};
   }
+  if (!asked) present = not_refused(name, present);
   std::vector<std::int64_t> wanted;
   if (const grpc::Status chosen = policy.choose(name, present, &wanted); !chosen.ok()) return chosen;
   std::int64_t before = 0;
@@ -209,6 +211,17 @@ std::vector<std::int64_t> VersionLoader::survey(const std::string& name) {
   repository_->forget(name, present);
   for (const std::int64_t version : present) repository_->note_new(name, version);
   return present;
+}
+
+// Those that were not refused with the files that they have now: a bad one does not stand before the good ones.
+std::vector<std::int64_t> VersionLoader::not_refused(const std::string& name,
+                                                     const std::vector<std::int64_t>& present) const {
+  std::vector<std::int64_t> left;
+  for (const std::int64_t version : present) {
+    const auto refused = refused_.find({name, version});
+    if (refused == refused_.end() || refused->second != fingerprint(folder_of(name, version))) left.push_back(version);
+  }
+  return left;
 }
 
 bool VersionLoader::is_wanted(const std::string& name) const {

@@ -72,6 +72,7 @@ class VersionLoader {
                             std::shared_ptr<ModelHost>* host);
   grpc::Status unload_now(const std::string& name);
   std::vector<std::int64_t> survey(const std::string& name);
+  std::vector<std::int64_t> not_refused(const std::string& name, const std::vector<std::int64_t>& present) const;
   bool is_wanted(const std::string& name) const;
   VersionPolicy& policy_of(const std::string& name);
   std::filesystem::path folder_of(const std::string& name, std::int64_t version) const;

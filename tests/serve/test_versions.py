@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,32 @@ def test_a_version_that_comes_in_pieces_is_served_when_it_is_whole(versions: Ver
         assert versions.state(2) == ("READY", "")
         shutil.rmtree(versions.folder(2))  # the newest that is left
         eventually(lambda: versions.stable() == 1)
+        assert serving.stop()[0] == 0
+
+
+def test_a_refused_version_blocks_no_good_one_below_it_and_brings_no_older_one(versions: Versions, launch: Any) -> None:
+    said = b""
+
+    def logged(text: str) -> bool:
+        nonlocal said
+        with suppress(BlockingIOError):
+            said += os.read(serving.process.stderr.fileno(), 1 << 16)
+        return text.encode() in said
+
+    with launch(versions.repository, "--listen", versions.address, "--watch", "0.05", "--drain-s", "0") as serving:
+        os.set_blocking(serving.process.stderr.fileno(), False)
+        shutil.copytree(versions.sources[2], versions.folder(3), ignore=shutil.ignore_patterns("golden.npz"))
+        eventually(lambda: "golden.npz" in versions.state(3)[1])
+        versions.add(2)
+        eventually(lambda: versions.stable() == 2)
+        (versions.folder(2) / "golden.npz").unlink()  # the one that serves, made a bad one
+        eventually(lambda: logged("printer/2 is refused"))
+        shutil.copytree(versions.sources[2], versions.repository / "other" / "1")
+        with versions.client() as client:
+            eventually(lambda: _served(client, "other"))
+        assert versions.stable() == 2  # and not 1: the watcher has been around
+        shutil.copy(versions.sources[2] / "golden.npz", versions.folder(3))
+        eventually(lambda: versions.stable() == 3)
         assert serving.stop()[0] == 0
 
 
