@@ -273,6 +273,9 @@ class RolloutClient:
     @property
     def stats(self) -> RolloutStats: ...
     @property
+    def endpoint(self) -> str:
+        """The address of the stream that is up, or was the last one to be tried."""
+    @property
     def last_error(self) -> str:
         """Why the stream is down, or an empty string."""
     def __enter__(self) -> RolloutClient: ...

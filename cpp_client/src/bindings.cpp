@@ -30,7 +30,6 @@ const char* not_for_rollouts(const ClientOptions& options) {
   if (options.wait != none.wait) return "wait";
   if (options.capacity != none.capacity) return "capacity";
   if (options.io_cpu != none.io_cpu) return "io_cpu";
-  if (!options.failover.empty()) return "failover";
   if (!options.fallback_model.empty()) return "fallback_model";
   if (options.fault_after != 0) return "fault_after";
   if (!options.inputs.empty()) return "inputs";
@@ -92,6 +91,8 @@ py::object connect_any(const std::string& address, const std::string& model, con
     }
     RolloutClientOptions of_rollout;
     of_rollout.version = version;
+    of_rollout.failover = failover;
+    of_rollout.jitter_seed = jitter_seed;
     of_rollout.rest = options.rest;
     of_rollout.contract_hash = contract_hash;
     of_rollout.connect_timeout = options.connect_timeout;

@@ -1,5 +1,7 @@
 #include "inproc_rollout_link.h"
 
+#include <stdexcept>
+
 #include "inproc_transport.h"
 #include "learn_rt/doorbell.h"
 
@@ -10,8 +12,12 @@ Spec InprocRolloutLink::describe(const std::string& model, const RolloutClientOp
   return model_->spec();
 }
 
-void InprocRolloutLink::open(const std::string& /*model*/, const std::string& /*contract_hash*/,
+void InprocRolloutLink::open(const std::string& model, const std::string& contract_hash,
                              const RolloutClientOptions& options) {
+  if (!model_) describe(model, options);  // another address was asked for the spec
+  if (model_->spec().contract_hash != contract_hash)
+    throw std::runtime_error("FAILED_PRECONDITION: contract " + model_->spec().contract_hash + " in " +
+                             repository_.string() + ", the stream's is " + contract_hash);
   RolloutLimits limits;
   limits.candidates = options.max_candidates;
   limits.horizon = options.max_horizon;

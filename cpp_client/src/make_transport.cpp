@@ -4,6 +4,7 @@
 
 #include "address.h"
 #include "endpoint.h"
+#include "failover_rollout_link.h"
 #include "failover_transport.h"
 #include "inproc_rollout_link.h"
 #include "inproc_transport.h"
@@ -24,22 +25,36 @@ ClientSecurity share_of(const Address& address, const std::vector<Address>& all,
   return security;
 }
 
-}  // namespace
-
-std::unique_ptr<Transport> make_transports(const std::vector<std::string>& addresses, Wait wait,
-                                           const ClientSecurity& security) {
+// A way to each address, made by `make` with its share of security.
+template <class Failover, class Make>
+std::unique_ptr<Failover> failover(const std::vector<std::string>& addresses, const ClientSecurity& security,
+                                   const Make& make) {
   std::vector<Address> parsed;
   for (const auto& address : addresses) parsed.push_back(Address::parse(address));
-  std::vector<FailoverTransport::Way> ways;
+  std::vector<typename Failover::Way> ways;
   for (std::size_t i = 0; i < parsed.size(); ++i) {
     try {
-      ways.push_back({addresses[i], make_transport(parsed[i], wait, share_of(parsed[i], parsed, security))});
+      ways.push_back({addresses[i], make(parsed[i], share_of(parsed[i], parsed, security))});
     } catch (const std::runtime_error& error) {
       if (parsed.size() == 1) throw;
       throw std::runtime_error(addresses[i] + ": " + error.what());
     }
   }
-  return std::make_unique<FailoverTransport>(std::move(ways));
+  return std::make_unique<Failover>(std::move(ways));
+}
+
+}  // namespace
+
+std::unique_ptr<Transport> make_transports(const std::vector<std::string>& addresses, Wait wait,
+                                           const ClientSecurity& security) {
+  return failover<FailoverTransport>(addresses, security, [wait](const Address& address, const ClientSecurity& share) {
+    return make_transport(address, wait, share);
+  });
+}
+
+std::unique_ptr<RolloutLink> make_rollout_links(const std::vector<std::string>& addresses,
+                                                const ClientSecurity& security) {
+  return failover<FailoverRolloutLink>(addresses, security, make_rollout_link);
 }
 
 std::unique_ptr<Transport> make_transport(const Address& address, Wait wait, const ClientSecurity& security) {

@@ -62,6 +62,7 @@ class PythonHandle {
         .def_property_readonly("spec", [](const Self& self) { return self.spec_; })
         .def_property_readonly("spec_json", [](Self& self) { return self.open().spec_json(); })
         .def_property_readonly("stats", [](Self& self) { return self.open().stats(); })
+        .def_property_readonly("endpoint", [](Self& self) { return std::string(self.open().endpoint()); })
         .def_property_readonly("last_error", [](Self& self) { return std::string(self.open().last_error()); })
         .def("__enter__", [](py::object self) { return self; })
         .def("__exit__", [](Self& self, const py::args&) { self.close(); });

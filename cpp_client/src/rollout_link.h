@@ -41,8 +41,18 @@ class RolloutLink {
   virtual void close() noexcept = 0;
   // Lets a call that waits end with an error. Any thread.
   virtual void cancel() noexcept {}
+
+  // Between two streams: turns to the next endpoint, if there are several. True when it was not tried since a stream
+  // `served`: then it is worth no pause.
+  virtual bool move_on(bool /*served*/) noexcept { return false; }
+  // The address that the stream is or will be at. Any thread.
+  virtual std::string endpoint() const { return {}; }
 };
 
 std::unique_ptr<RolloutLink> make_rollout_link(const Address& address, const ClientSecurity& security);
+// A way to each address, in this order; `security` as of make_transports(). Throws std::runtime_error, naming the
+// address.
+std::unique_ptr<RolloutLink> make_rollout_links(const std::vector<std::string>& addresses,
+                                                const ClientSecurity& security);
 
 }  // namespace learn_rt::client

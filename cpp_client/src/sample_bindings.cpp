@@ -195,7 +195,6 @@ void bind_samples(py::module_& m) {
           "reason"_a = "request")
       .def_property_readonly("fault", [](PyClient& self) { return self.client().fault(); })
       .def_property_readonly("lead_ticks", [](PyClient& self) { return self.client().lead_ticks(); })
-      .def_property_readonly("endpoint", [](PyClient& self) { return self.client().endpoint(); })
       .def("run", &PyClient::run, "samples"_a, "flush"_a = false, py::kw_only(), "timeout_s"_a = 10.0);
   PyClient::bind(client);
 }

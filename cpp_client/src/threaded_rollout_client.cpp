@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kFirstBackoff = 10ms, kLastBackoff = 1000ms, kCancelAgain = 20ms;
+constexpr auto kCancelAgain = 20ms;
 
 void check(const RolloutClientOptions& options, const Spec& spec) {
   if (!options.contract_hash.empty() && options.contract_hash != spec.contract_hash) {
@@ -40,13 +40,29 @@ void check(const RolloutClientOptions& options, const Spec& spec) {
 
 ThreadedRolloutClient::ThreadedRolloutClient(std::unique_ptr<RolloutLink> link, std::string model, Spec spec,
                                              const RolloutClientOptions& options)
-    : link_(std::move(link)), model_(std::move(model)), spec_(std::move(spec)), options_(options), history_(spec_) {
+    : link_(std::move(link)),
+      model_(std::move(model)),
+      spec_(std::move(spec)),
+      options_(options),
+      history_(spec_),
+      backoff_(options.jitter_seed) {
   if (!options.rest.empty()) {
     for (std::size_t i = 0; i < spec_.window; ++i) history_.add(&options.rest[0], &options.rest[spec_.n_outputs()]);
   }
-  link_->open(model_, spec_.contract_hash, options_);
-  open_ = fresh_ = true;
+  open_first();
   thread_ = quiet_thread("learn-rollout", [this] { work(); });
+}
+
+void ThreadedRolloutClient::open_first() {
+  for (;;) {
+    try {
+      link_->open(model_, spec_.contract_hash, options_);
+      open_ = fresh_ = true;
+      return;
+    } catch (const std::exception&) {
+      if (!link_->move_on(false)) throw;
+    }
+  }
 }
 
 ThreadedRolloutClient::~ThreadedRolloutClient() {
@@ -137,6 +153,7 @@ void ThreadedRolloutClient::work() {
 }
 
 bool ThreadedRolloutClient::carry() {
+  if (!open_ && Clock::now() < not_before_) return false;
   for (;;) {
     const bool was_open = open_;
     try {
@@ -150,27 +167,27 @@ bool ThreadedRolloutClient::carry() {
       check(reply_);
       told_ = told;
       fresh_ = false;
-      backoff_ = 0ms;
-      not_before_ = {};
+      served_ = true;
+      backoff_.reset();
       const std::lock_guard<std::mutex> lock(mutex_);
       error_.clear();
       return true;
     } catch (const std::exception& error) {
       link_->close();
       open_ = false;
+      const bool another = link_->move_on(std::exchange(served_, false));
       const std::lock_guard<std::mutex> lock(mutex_);
       error_ = error.what();
-      if (!was_open || leaving_)
-        return false;  // a stream that was there may have been lost long ago: a new one is tried
+      if (leaving_) return false;
+      // A stream that was there may have been lost long ago: a new one is tried at once.
+      if (another || was_open) continue;
+      not_before_ = Clock::now() + std::chrono::nanoseconds(backoff_.next());
+      return false;
     }
   }
 }
 
 void ThreadedRolloutClient::reopen() {
-  const auto now = Clock::now();
-  if (now < not_before_) throw std::runtime_error(last_error());
-  backoff_ = std::clamp<std::chrono::milliseconds>(2 * backoff_, kFirstBackoff, kLastBackoff);
-  not_before_ = now + backoff_;
   link_->open(model_, spec_.contract_hash, options_);
   open_ = fresh_ = true;
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -199,9 +216,11 @@ namespace learn_rt {
 
 std::unique_ptr<RolloutClient> RolloutClient::connect(const std::string& address, const std::string& model,
                                                       const RolloutClientOptions& options) {
-  const auto parsed = client::Address::parse(address);
+  std::vector<std::string> addresses{address};
+  addresses.insert(addresses.end(), options.failover.begin(), options.failover.end());
+  for (const auto& each : addresses) client::Address::parse(each);  // an error of its own: nothing was tried yet
   try {
-    return client::connect_rollout(client::make_rollout_link(parsed, options.security), model, options);
+    return client::connect_rollout(client::make_rollout_links(addresses, options.security), model, options);
   } catch (const std::exception& error) {
     throw std::runtime_error(address + ", model '" + model + "': " + error.what());
   }

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <thread>
 
+#include "backoff.h"
 #include "rollout_history.h"
 #include "rollout_link.h"
 
@@ -24,16 +25,18 @@ class ThreadedRolloutClient final : public RolloutClient {
                          std::chrono::nanoseconds deadline, float* states, std::uint32_t* flags) override;
   const std::string& spec_json() const noexcept override { return spec_.json; }
   RolloutStats stats() const override;
+  std::string endpoint() const override { return link_->endpoint(); }
   std::string last_error() const override;
 
  private:
   using Clock = std::chrono::steady_clock;
   enum class Slot { kEmpty, kWaiting, kUnderWay, kAnswered, kFailed };
 
+  void open_first();
   void work();
   // Takes the request to the stream, opening one when there is none. False: it is down.
   bool carry();
-  // Opens a stream, unless the last try was a moment ago.
+  // Opens a stream.
   void reopen();
   void check(const RolloutReply& reply) const;
 
@@ -61,7 +64,8 @@ class ThreadedRolloutClient final : public RolloutClient {
   bool open_ = false;
   bool fresh_ = false;      // the stream has no history yet
   std::uint64_t told_ = 0;  // observations that it has
-  std::chrono::milliseconds backoff_{0};
+  bool served_ = false;     // the stream answered
+  Backoff backoff_;
   Clock::time_point not_before_;
   std::thread thread_;  // last: it uses what is above
 };

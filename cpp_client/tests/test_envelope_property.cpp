@@ -95,7 +95,8 @@ class ChaoticTransport final : public Transport {
                 held.answered.values.size(),
                 held.answered.flags.data(),
                 held.answered.flags.size(),
-                1000};
+                1000,
+                1};
     if (calm_ == 0) {
       if (dice_.one_in(30)) held.answered.values[dice_.below(held.answered.values.size())] = dice_.wild();
       if (dice_.one_in(30)) held.answered.flags[0] = ~0U;

@@ -131,6 +131,26 @@ def test_what_cannot_be_says_why(addresses: dict[str, str]) -> None:
         client.observe([0, 0, 0], [0])
 
 
+def test_when_a_server_is_killed_the_next_address_rolls_out_from_the_same_history(
+    cart_version: Path, serve_repository: Any, tmp_path: Path
+) -> None:
+    first, second = f"unix:{tmp_path}/1", f"unix:{tmp_path}/2"
+    process, _ = serve_repository(cart_version.parent.parent, [first])
+    serve_repository(cart_version.parent.parent, [second])
+    actions = plans(4, 6)
+    with connect(f"unix:{tmp_path}/0", "cart", failover=[first, second]) as client:
+        observe(client, ROWS[:20])
+        assert client.rollout(actions, AMPLE_S)
+        assert client.endpoint == first
+        process.kill()
+        process.communicate()
+        client.observe(ROWS[20, :N_STATES], ROWS[19, N_STATES:])
+        answer = client.rollout(actions, AMPLE_S)
+        assert client.endpoint == second
+        np.testing.assert_allclose(answer.states, truth(ROWS[:21], actions), atol=1e-5)
+        assert (client.stats.missed, client.stats.reconnects) == (0, 1)
+
+
 def test_a_new_server_takes_the_stream_up_with_its_history(
     cart_version: Path, serve_repository: Any, tmp_path: Path
 ) -> None:

@@ -14,11 +14,13 @@ namespace learn_rt {
 
 struct RolloutClientOptions {
   std::string version = "stable";
+  std::vector<std::string> failover;  // further addresses, tried in order when the one before is not to be had
   std::vector<float> rest;    // a row, a state and then an action, taken to have stood for ever before; empty: none
   std::string contract_hash;  // empty: the served model's, asked for at connect
   std::chrono::milliseconds connect_timeout{5000};  // to connect, and for any answer before the stream counts as lost
   std::size_t max_candidates = 1024, max_horizon = 1024;
-  std::size_t threads = 1;  // that share the candidates, in process; a server has its own setting
+  std::uint64_t jitter_seed = 0;  // of the pauses between attempts to reconnect; 0: another one each time
+  std::size_t threads = 1;        // that share the candidates, in process; a server has its own setting
   ClientSecurity security;
 };
 
@@ -61,6 +63,8 @@ class RolloutClient {
 
   virtual const std::string& spec_json() const noexcept = 0;
   virtual RolloutStats stats() const = 0;
+  // The address of the stream that is up or was the last one to be tried. Any thread.
+  virtual std::string endpoint() const = 0;
   // Why the stream is down, or empty. Any thread.
   virtual std::string last_error() const = 0;
 };
