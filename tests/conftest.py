@@ -83,6 +83,23 @@ def small_version(small: Small, once: Once) -> Path:
 
 
 @pytest.fixture(scope="session")
+def second(once: Once) -> Path:
+    """A version folder of the same contract and envelope as `small_version`, with other weights; only to be read."""
+    from learn_rt.export import export_servable
+    from learn_rt.train.core.checkpoint import load_servable
+    from learn_rt.train.printer.model import OffsetNetConfig
+    from learn_rt.train.printer.untrained import write_untrained
+
+    def make(out: Path) -> Path:
+        net = OffsetNetConfig(steps=6, preview=2, front_size=8, hidden_size=8)
+        write_untrained(out / "best.ckpt", net, seed=43, n_windows=23)
+        module, spec, held_out = load_servable(out / "best.ckpt")
+        return export_servable(module, spec, held_out, out / "models", formats=("onnx",))
+
+    return once("second", make)
+
+
+@pytest.fixture(scope="session")
 def cart_version(once: Once) -> Path:
     """The version folder <repository>/cart/1 of the small rollout net, ONNX and TorchScript; only to be read."""
     from rollout_net import Cart, cart_rows, cart_spec

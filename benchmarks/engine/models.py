@@ -26,7 +26,7 @@ N_HELD_OUT = 64
 Made = tuple["Servable", Spec, "NDArray[np.float32]"]
 
 
-def printer(hidden: int, steps: int) -> Made:
+def printer(hidden: int, steps: int, seed: int = SEED) -> Made:
     """The corrector: fitted filters beside a front layer and an LSTM of two layers."""
     from learn_rt.train.core.checkpoint import load_servable
     from learn_rt.train.printer.model import OffsetNetConfig
@@ -34,7 +34,7 @@ def printer(hidden: int, steps: int) -> Made:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "untrained.ckpt"
-        write_untrained(path, OffsetNetConfig(steps=steps, preview=steps // 2, hidden_size=hidden))
+        write_untrained(path, OffsetNetConfig(steps=steps, preview=steps // 2, hidden_size=hidden), seed)
         return load_servable(path)
 
 

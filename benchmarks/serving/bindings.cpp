@@ -1,7 +1,10 @@
 #include "bindings.h"
 
+#include <pybind11/stl.h>
+
 #include "deadline_arms.h"
 #include "echo.h"
+#include "swap_arm.h"
 
 namespace py = pybind11;
 
@@ -27,6 +30,18 @@ void bind_serving(py::module_& m) {
   py::class_<BareWaitArm, Arm, std::shared_ptr<BareWaitArm>>(m, "BareWaitArm", "A futex that nobody wakes.")
       .def(py::init<std::int64_t, std::size_t, std::size_t>(), py::arg("deadline_ns"), py::arg("n_features"),
            py::arg("n_outputs"));
+  py::class_<SwapArm, Arm, std::shared_ptr<SwapArm>>(m, "SwapArm", "A stream that follows versions 1 and 2.")
+      .def(py::init<std::string, const std::string&, double, std::size_t, std::size_t,
+                    std::array<std::vector<float>, 2>, double>(),
+           py::arg("address"), py::arg("model"), py::arg("crossfade_s"), py::arg("n_features"), py::arg("n_outputs"),
+           py::arg("answers"), py::arg("tolerance"), no_gil)
+      .def_property_readonly("version", &SwapArm::version, "That gave the last answer.")
+      .def_property_readonly("swaps", &SwapArm::swaps, "Changes of version.")
+      .def_property_readonly("compared", &SwapArm::compared, "Answers that had to be their version's.")
+      .def_property_readonly("faded", &SwapArm::faded, "Answers that had to be between both versions'.")
+      .def_property_readonly("limited", &SwapArm::limited, "Answers that the envelope changed.")
+      .def_property_readonly("wrong", &SwapArm::wrong, "Of those compared and faded.")
+      .def_property_readonly("unversioned", &SwapArm::unversioned, "Answers that told no version.");
 }
 
 }  // namespace learn_rt::bench

@@ -17,6 +17,7 @@ from learn_rt.benchmarks.serving.python_turn import PythonTurn
 from learn_rt.benchmarks.serving.result import Result
 from learn_rt.benchmarks.serving.soak import soak
 from learn_rt.benchmarks.serving.spin import spinning
+from learn_rt.benchmarks.serving.swaps import swaps
 
 DEADLINE_S = 500e-6
 DEADLINE_CALLS = 100_000
@@ -117,6 +118,11 @@ def streams_32(place: Place, seconds: float) -> Result:
     return many_streams(place, seconds, n=32, pairs=PAIRS)
 
 
+def swaps_20(place: Place, seconds: float) -> Result:
+    """Measure 16 streams at 1 kHz over 20 swaps of versions, beside blocks without one."""
+    return swaps(place, seconds, n=16, times=20)
+
+
 CASES: dict[str, tuple[Case, float]] = {
     "unix-paced-cpp": (against_echo("unix", PACED, "unix-paced-cpp"), 40.0),
     "unix-closed-cpp": (against_echo("unix", CLOSED, "unix-closed-cpp"), 20.0),
@@ -128,5 +134,6 @@ CASES: dict[str, tuple[Case, float]] = {
     "shm-sleep-1khz": (asleep_over_shm, 30.0),
     "streams-32x1khz": (streams_32, 40.0),
     "deadline-500us": (deadline, 100.0),
+    "swaps-20": (swaps_20, 40.0),
     "soak": (soak, 1800.0),
 }

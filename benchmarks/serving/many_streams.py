@@ -39,7 +39,7 @@ def many_streams(place: Place, seconds: float, n: int, pairs: int) -> Result:
         lateness = hiccup.stop()
     measured = {name: Measured.read([b for block in of for b in block]) for name, of in blocks.items()}
     shares = {name: [_late_share(block) for block in of] for name, of in blocks.items()}
-    by_block = {name: Blocks.read([_merged(block) for block in of]) for name, of in blocks.items()}
+    by_block = {name: Blocks.read([merged(block) for block in of]) for name, of in blocks.items()}
     points = median(np.subtract(shares["ours"], shares["echo"]))
     return Result(
         case=f"streams-{n}x1khz",
@@ -61,7 +61,7 @@ def _late_share(block: list[dict[str, Any]]) -> float:
     return 100.0 * sum(b["missed"] for b in block) / sum(int(b["latency"]["counts"].sum()) for b in block)
 
 
-def _merged(block: list[dict[str, Any]]) -> dict[str, Any]:
+def merged(block: list[dict[str, Any]]) -> dict[str, Any]:
     """Return one histogram of all streams' blocks of one turn."""
     together = Blocks.read([b["latency"] for b in block])
     buckets = sorted({int(k) for b in block for k in b["latency"]["buckets"]})

@@ -60,9 +60,10 @@ class Place:
         return ClientArm(address, MODEL, spin, *self.sizes)
 
     @contextmanager
-    def server(self, spin: bool = False) -> Iterator[Served]:
-        """Serve the model on every transport; `spin`: also at "spin", where a thread polls on a CPU of its own."""
-        with server_process(self.repository, self.folder / "s.sock", self.pinning.server, spin) as served:
+    def server(self, spin: bool = False, repository: Path | None = None) -> Iterator[Served]:
+        """Serve the model, or another repository's; `spin`: also at "spin", where a thread polls on a CPU of its own."""
+        models = repository or self.repository
+        with server_process(models, self.folder / "s.sock", self.pinning.server, spin) as served:
             yield served
 
     @contextmanager

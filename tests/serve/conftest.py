@@ -99,23 +99,6 @@ def served(small: Any, small_version: Path) -> Served:
     return Served(repository, Spec.from_json((small_version / "spec.json").read_bytes()), small.held_out)
 
 
-@pytest.fixture(scope="session")
-def second(once: Any) -> Path:
-    """A version folder of the same contract and envelope as `small_version`, with other weights; only to be read."""
-    from learn_rt.export import export_servable
-    from learn_rt.train.core.checkpoint import load_servable
-    from learn_rt.train.printer.model import OffsetNetConfig
-    from learn_rt.train.printer.untrained import write_untrained
-
-    def make(out: Path) -> Path:
-        net = OffsetNetConfig(steps=6, preview=2, front_size=8, hidden_size=8)
-        write_untrained(out / "best.ckpt", net, seed=43, n_windows=23)
-        module, spec, held_out = load_servable(out / "best.ckpt")
-        return export_servable(module, spec, held_out, out / "models", formats=("onnx",))
-
-    return once("second", make)
-
-
 @pytest.fixture
 def versions(served: Served, second: Path, tmp_path: Path) -> Any:
     """A repository of one's own that holds version 1, and may get version 2 (versioned.Versions)."""

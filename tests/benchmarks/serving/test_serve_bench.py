@@ -12,10 +12,14 @@ import pytest
 
 from learn_rt.benchmarks.cli import main
 from learn_rt.benchmarks.latency.histogram import BITS, Blocks
+from learn_rt.benchmarks.latency.streams import run_onnx
 from learn_rt.benchmarks.serving.cases import CASES
 from learn_rt.benchmarks.serving.compare import difference, median, ratio
 from learn_rt.benchmarks.serving.many_streams import many_streams
 from learn_rt.benchmarks.serving.place import Place
+from learn_rt.benchmarks.serving.swaps import swaps, two_versions
+
+OF_THEIR_OWN = ("streams-32x1khz", "deadline-500us", "swaps-20")  # cases with a test of their own
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +28,9 @@ def place() -> Iterator[Place]:
         yield found
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name not in ("streams-32x1khz", "deadline-500us")])
+@pytest.mark.parametrize(
+    "name", [name for name in CASES if name not in ("streams-32x1khz", "deadline-500us", "swaps-20")]
+)
 def test_a_case_has_answers_that_were_all_checked(place: Place, name: str) -> None:
     result = CASES[name][0](place, 0.6).as_dict()
     assert result["case"] == name
@@ -51,6 +57,25 @@ def test_streams_run_at_once_and_each_is_checked(place: Place) -> None:
     assert (result["case"], result["lost"], result["wrong"]) == ("streams-3x1khz", 0, 0)
     assert result["compared"] > 50
     assert -100 <= result["later_than_1ms_points"]["value"] <= 100
+
+
+def test_versions_are_swapped_under_streams_and_each_answer_is_held_to_its_own(place: Place) -> None:
+    result = swaps(place, 0.6, n=3, times=2).as_dict()
+    assert (result["case"], result["lost"], result["wrong"], result["unversioned"]) == ("swaps-2", 0, 0, 0)
+    assert result["swaps"] == 3 * 2
+    assert result["compared"] > 50
+    assert result["faded"] > 0
+    assert result["echo_us"]["n"] > 20
+
+
+def test_an_answer_of_another_version_than_it_says_is_counted_as_wrong(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = (folder / "model.onnx" for folder in two_versions(place))
+    monkeypatch.setattr(
+        "learn_rt.benchmarks.serving.swaps.run_onnx", lambda graph, x: run_onnx({one: two, two: one}[graph], x)
+    )
+    assert swaps(place, 0.3, n=1, times=1).wrong > 20
 
 
 def test_one_wrong_answer_is_counted(place: Place) -> None:
