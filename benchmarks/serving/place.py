@@ -61,7 +61,7 @@ class Place:
 
     @contextmanager
     def server(self, spin: bool = False, repository: Path | None = None) -> Iterator[Served]:
-        """Serve the model, or another repository's; `spin`: also at "spin", where a thread polls on a CPU of its own."""
+        """Serve the model, or another repository; `spin`: also at "spin", where a thread polls on a CPU of its own."""
         models = repository or self.repository
         with server_process(models, self.folder / "s.sock", self.pinning.server, spin) as served:
             yield served

@@ -19,12 +19,13 @@ constexpr Envelope kEnvelope{400.0, 50'000.0, 10'000'000.0};  // 50 and 10 a tic
 
 class FollowingTest : public ::testing::Test {
  protected:
-  void open(v1::Swap swap, float crossfade_s = 0.0F, bool at_rest = false) {
+  void open(v1::Swap swap, float crossfade_s = 0.0F, bool at_rest = false, std::uint32_t swap_after = 0) {
     v1::PredictRequest request;
     request.mutable_open()->set_model("sum");
     request.mutable_open()->set_contract_hash("5a5a");
     request.mutable_open()->set_swap(swap);
     request.mutable_open()->set_crossfade_s(crossfade_s);
+    request.mutable_open()->set_swap_after(swap_after);
     if (at_rest) request.mutable_open()->mutable_rest()->Resize(2, 1.0F);
     stream_ = std::make_unique<PredictStream>(served_.repository);
     const grpc::Status status = stream_->answer(request, &response_);
@@ -79,6 +80,19 @@ TEST_F(FollowingTest, GoesOnBetweenTwoSamplesWithTheWholeWindow) {
   stream_.reset();
   EXPECT_EQ(host->counters().sessions_open, 0U);
   EXPECT_EQ(other->watched.open, 0);
+}
+
+TEST_F(FollowingTest, TheVersionOfTheBeginningAnswersAsManySamplesAsAskedFor) {
+  open(v1::SWAP_NOW, 0.0F, false, 6);
+  for (const float value : {1.0F, 2.0F, 3.0F}) ask(value);
+  served_.swap(8, std::make_shared<SumModel>(10.0F));
+  tend();
+  ask(4);
+  EXPECT_EQ(ask(5), 12.0F);
+  EXPECT_EQ(ask(6), 15.0F);  // the sixth
+  EXPECT_EQ(version_, 7);
+  EXPECT_EQ(ask(7), 180.0F);
+  EXPECT_EQ(version_, 8);
 }
 
 TEST_F(FollowingTest, APinnedStreamStaysAndANewOneDoesNot) {
