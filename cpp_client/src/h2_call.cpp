@@ -10,9 +10,10 @@
 namespace learn_rt::client {
 namespace {
 
-constexpr std::size_t kArena = 512 << 10;  // what a session has taken at most, of all that a peer may do, is a fifth
-constexpr std::int32_t kWindow = 1 << 20;  // bytes that the server may send ahead of our taking them
+constexpr std::size_t kArena = 256 << 10;        // an honest server's session takes 52 KiB, one that floods 76
+constexpr std::int32_t kWindow = 1 << 20;        // bytes that the server may send ahead of our taking them
 constexpr std::uint32_t kMostHeaders = 8 << 10;  // as gRPC tells its peers
+constexpr std::size_t kMostAcks = 100;           // that wait because the server reads nothing
 constexpr std::size_t kMostIdleFrames = 10'000;  // a second: a server that sends more of them and no message is broken
 constexpr std::size_t kFrame = (16 << 10) + 64;  // bytes: the largest frame that we send, and its head
 
@@ -50,14 +51,18 @@ struct H2Call::Callbacks {
     return call(user).over() ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
   }
 
-  static int frame_began(nghttp2_session*, const nghttp2_frame_hd*, void* user) noexcept {
-    return call(user).is_flooded() ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+  static int frame_began(nghttp2_session*, const nghttp2_frame_hd* head, void* user) noexcept {
+    H2Call& self = call(user);
+    if (head->type == NGHTTP2_SETTINGS) self.end_.spoke();
+    // The library takes promises until the server has acknowledged that we want none.
+    const bool promise = head->type == NGHTTP2_PUSH_PROMISE;
+    if (promise) self.end_.note("a promise, which was declined");
+    return promise || self.is_flooded() ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
   }
 
   static int frame(nghttp2_session*, const nghttp2_frame* frame, void* user) noexcept {
     H2Call& self = call(user);
     const auto type = frame->hd.type;
-    if (type == NGHTTP2_SETTINGS) self.end_.spoke();
     if (type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR)
       self.end_.note(text(frame->goaway.opaque_data, frame->goaway.opaque_data_len));
     const bool last = (type == NGHTTP2_HEADERS || type == NGHTTP2_DATA) && frame->hd.stream_id == self.stream_ &&
@@ -109,7 +114,11 @@ void H2Call::submit(const Endpoint& endpoint, const Terms& terms) {
   nghttp2_session_callbacks_set_on_frame_recv_callback(made, Callbacks::frame);
   nghttp2_session_callbacks_set_on_stream_close_callback(made, Callbacks::stream_closed);
   nghttp2_session_callbacks_set_error_callback2(made, Callbacks::error);
-  expect(nghttp2_session_client_new3(&session_, made, this, nullptr, &memory));
+  nghttp2_option* option = nullptr;
+  expect(nghttp2_option_new(&option));
+  const std::unique_ptr<nghttp2_option, decltype(&nghttp2_option_del)> options(option, nghttp2_option_del);
+  nghttp2_option_set_max_outbound_ack(option, kMostAcks);
+  expect(nghttp2_session_client_new3(&session_, made, this, option, &memory));
 
   const nghttp2_settings_entry settings[] = {{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
                                              {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kWindow},
@@ -138,7 +147,7 @@ void H2Call::submit(const Endpoint& endpoint, const Terms& terms) {
 }
 
 H2Call::~H2Call() {
-  if (connected_ && !over()) {
+  if (connected_ && !over() && !mark_.is_forked()) {
     nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream_, NGHTTP2_CANCEL);
     flush();
   }
@@ -146,6 +155,7 @@ H2Call::~H2Call() {
 }
 
 bool H2Call::step() LEARN_RT_REALTIME {
+  if (mark_.is_forked()) refuse("this process was forked from the client's: connect anew in it");
   if (over()) return false;
   if (!connected_) {
     const auto link = socket_.connect();
@@ -204,7 +214,8 @@ ssize_t H2Call::read_message(nghttp2_session*, std::int32_t, std::uint8_t* to, s
 }
 
 char* H2Call::next_message() LEARN_RT_REALTIME {
-  return connected_ && !over() && request_at_ == request_end_ ? request_.data() + kPrefix : nullptr;
+  return connected_ && !over() && !mark_.is_forked() && request_at_ == request_end_ ? request_.data() + kPrefix
+                                                                                    : nullptr;
 }
 
 void H2Call::send(std::size_t size) LEARN_RT_REALTIME {

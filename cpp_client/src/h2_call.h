@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "endpoint.h"
+#include "fork_mark.h"
 #include "h2_arena.h"
 #include "h2_end.h"
 #include "h2_socket.h"
@@ -82,6 +83,7 @@ class H2Call {
   static ssize_t read_message(nghttp2_session*, std::int32_t, std::uint8_t* to, std::size_t room, std::uint32_t* flags,
                               nghttp2_data_source* source, void*) noexcept;
 
+  const ForkMark mark_;
   Sink& sink_;
   const bool unary_;
   const std::size_t largest_response_;

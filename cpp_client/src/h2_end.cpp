@@ -90,7 +90,7 @@ std::string unescaped(const std::string& text) {
 
 void H2End::Text::set(std::string_view text) LEARN_RT_REALTIME {
   size = std::min(text.size(), bytes.size());
-  std::memcpy(bytes.data(), text.data(), size);
+  std::copy_n(text.begin(), size, bytes.begin());
 }
 
 void H2End::stop(Kind kind, std::string_view why, std::int64_t detail) LEARN_RT_REALTIME {
@@ -142,7 +142,7 @@ std::string H2End::cause() const {
     case kReset:
       if (grpc_status_ >= 0 || (http_status_ != 0 && !is_grpc())) return status();
       return with_code(code_of_reset(detail_), std::string("the server reset the stream: ") +
-                                                   nghttp2_http2_strerror(static_cast<std::uint32_t>(detail_)));
+                                                   nghttp2_http2_strerror(static_cast<std::uint32_t>(detail_)) + noted);
     case kNotConnected:
       return with_code(kUnavailable, target_ + ": " + std::strerror(static_cast<int>(detail_)));
     case kBroken: {

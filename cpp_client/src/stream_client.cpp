@@ -198,13 +198,13 @@ bool StreamClient::await(std::uint64_t position, std::int64_t deadline_ns) LEARN
   if (polls_ns > 0 && spin_for(position, std::min(deadline_ns, now_ns() + polls_ns))) return true;
   const auto asleep_until = deadline_ns == kNever ? kNever : deadline_ns - kGuardNs;
   bool taken = false;
-  do {
+  while (!taken && pump_.up() && now_ns() < asleep_until) {
     if (pump_.sleep(asleep_until)) {
       taken = take(position);
     } else {
       bell_.wait([&] { return (taken = take(position)) || !pump_.up() || pump_.direct(); }, asleep_until);
     }
-  } while (!taken && pump_.up() && now_ns() < asleep_until);
+  }
   return taken || spin_for(position, deadline_ns);
 }
 

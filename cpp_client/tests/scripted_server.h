@@ -31,6 +31,8 @@ class ScriptedServer final : public v1::Predictor::Service {
     grpc::ServerBuilder builder;
     builder.AddListeningPort(where, grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(this);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 100);  // who does not answer a ping for a second is gone
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 1000);
     server_ = builder.BuildAndStart();
     if (!server_) throw std::runtime_error("cannot listen on " + where);
   }

@@ -1,4 +1,4 @@
-"""The runtime and the client's inproc: build where there is neither gRPC, protobuf nor torch."""
+"""The runtime and the client, but for TLS and servers' rollouts, build without gRPC, protobuf and torch."""
 
 from __future__ import annotations
 
@@ -32,5 +32,7 @@ def test_it_configures_without_them_and_builds_nothing_of_them(configured: Path)
     build = (configured / "build.ninja").read_text()
     assert "liblearn_rt_runtime.so" in build
     assert "liblearn_rt_client.so" in build
+    assert "h2_transport.cpp" in build
+    assert "shm_transport.cpp" in build
     for word in ("grpc_", "/hidden/", "protobuf", ".pb.cc", "libtorch"):
         assert not [line for line in build.splitlines() if word in line and "no_grpc" not in line], word
