@@ -17,6 +17,7 @@ from learn_rt.benchmarks.serving.result import Result
 N_STREAMS = 8
 BLOCK_S = 15.0
 SETTLED = 0.1  # of the run: until then caches and pools grow to their size
+FLAT_MB = 5.0  # what memory may grow by after that
 
 
 def soak(place: Place, seconds: float) -> Result:
@@ -45,6 +46,7 @@ def soak(place: Place, seconds: float) -> Result:
         raise RuntimeError(f"soak: no stream lived through its first block: {failed[0]}")
     measured = Measured.read(blocks)
     steady = resident[int(SETTLED * len(resident)) :]
+    grew = max(steady) - steady[0]
     return Result(
         case="soak",
         setting=f"{place.pinning}; {N_STREAMS} connections at 1 kHz for {time.monotonic() - start:.0f} s, Unix socket",
@@ -56,6 +58,10 @@ def soak(place: Place, seconds: float) -> Result:
         lost=len(failed),
         wrong=measured.wrong,
         compared=measured.compared,
-        more={"resident_mb": {"first": steady[0], "last": steady[-1], "most": max(steady)}}
+        more={
+            "ok": not failed and measured.wrong == 0 and grew <= FLAT_MB,
+            "errors": len(failed),
+            "resident_mb": {"first": steady[0], "last": steady[-1], "most": max(steady), "grew": grew},
+        }
         | ({"failed": failed[:3]} if failed else {}),
     )
