@@ -69,12 +69,12 @@ class Turn {
     loop_ = std::make_unique<Loop>(*arm_, stream_);
   }
 
-  py::dict run(std::int64_t duration_ns, std::int64_t period_ns, bool paced, bool cold, std::size_t warm_up,
-               bool spin) {
+  py::dict run(std::int64_t duration_ns, std::int64_t period_ns, bool paced, bool cold, std::size_t warm_up, bool spin,
+               std::size_t at_least) {
     if (duration_ns < 1 || period_ns < 1) throw py::value_error("duration_ns and period_ns must be above 0");
     const Block block = [&] {
       py::gil_scoped_release release;
-      return loop_->run({duration_ns, period_ns, paced, cold, warm_up, spin});
+      return loop_->run({duration_ns, period_ns, paced, cold, warm_up, at_least, spin});
     }();
     return to_python(block);
   }
@@ -104,8 +104,8 @@ PYBIND11_MODULE(_latency, m) {
       .def(py::init<std::shared_ptr<Arm>, const FloatArray&, const std::optional<FloatArray>&, double>(),
            py::arg("arm"), py::arg("samples"), py::arg("answers") = py::none(), py::arg("tolerance") = 0.0)
       .def("run", &Turn::run, py::arg("duration_ns"), py::arg("period_ns"), py::arg("paced"), py::arg("cold"),
-           py::arg("warm_up"), py::arg("spin") = false,
-           "Measure one block; `spin`: read the clock until a tick has come.");
+           py::arg("warm_up"), py::arg("spin") = false, py::arg("at_least") = 0,
+           "Measure one block, of `at_least` recorded ticks; `spin`: read the clock until a tick has come.");
 
   py::class_<Hiccup>(m, "Hiccup", "A thread that sleeps to a schedule and records how late it wakes.")
       .def(py::init<std::int64_t>(), py::arg("period_ns"))

@@ -61,7 +61,14 @@ class GraphTurn:
         return self._y[0]
 
     def run(
-        self, duration_ns: int, period_ns: int, paced: bool, cold: bool, warm_up: int, spin: bool = False
+        self,
+        duration_ns: int,
+        period_ns: int,
+        paced: bool,
+        cold: bool,
+        warm_up: int,
+        spin: bool = False,
+        at_least: int = 0,
     ) -> dict[str, Any]:
         """Measure one block, as `_latency.Turn` does; `cold` is refused: the caches are not what a GPU waits for."""
         if cold:

@@ -47,7 +47,7 @@ Block Loop::run(const Plan& plan) {
     }
     ++tick_;
     due += plan.period_ns;
-    if (settled >= end_of_block && tick >= plan.warm_up) break;
+    if (settled >= end_of_block && tick >= plan.warm_up && tick + 1 >= plan.warm_up + plan.at_least) break;
   }
   return block;
 }

@@ -25,6 +25,7 @@ struct Plan {
   bool paced;                // on an absolute schedule, latency from the scheduled time; else one after the other
   bool cold;                 // caches evicted between ticks
   std::size_t warm_up;       // ticks at the start that are not recorded
+  std::size_t at_least = 0;  // ticks to record, however long the block takes
   bool spin = false;         // paced: reads the clock until the tick has come, and does not sleep
 };
 

@@ -22,6 +22,7 @@ class Mode:
     paced: bool
     cold: bool
     warm_up: int  # ticks at the start of each block that are not recorded
+    at_least: int = 0  # ticks that each block records, however long it takes
     spin: bool = False  # paced: the loop reads the clock until a tick has come, and does not sleep
 
 
@@ -36,7 +37,14 @@ class Turn(Protocol):
     """An arm with its stream (`_latency.Turn`)."""
 
     def run(
-        self, duration_ns: int, period_ns: int, paced: bool, cold: bool, warm_up: int, spin: bool = False
+        self,
+        duration_ns: int,
+        period_ns: int,
+        paced: bool,
+        cold: bool,
+        warm_up: int,
+        spin: bool = False,
+        at_least: int = 0,
     ) -> dict[str, Any]:
         """Measure one block."""
 
@@ -101,4 +109,4 @@ def in_turn(
 def _block(arm: Turn, mode: Mode, duration_ns: int, period_ns: int) -> dict[str, Any]:
     # Linux takes 5% of each second from a real-time thread that never sleeps: let it do so between two blocks.
     time.sleep(0.06e-9 * duration_ns)
-    return arm.run(duration_ns, period_ns, mode.paced, mode.cold, mode.warm_up, mode.spin)
+    return arm.run(duration_ns, period_ns, mode.paced, mode.cold, mode.warm_up, mode.spin, mode.at_least)

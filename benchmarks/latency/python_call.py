@@ -59,7 +59,14 @@ class PythonTurn:
         self._n = 0  # ticks so far
 
     def run(
-        self, duration_ns: int, period_ns: int, paced: bool, cold: bool, warm_up: int, spin: bool = False
+        self,
+        duration_ns: int,
+        period_ns: int,
+        paced: bool,
+        cold: bool,
+        warm_up: int,
+        spin: bool = False,
+        at_least: int = 0,
     ) -> dict[str, Any]:
         """Measure one block."""
         if paced or cold:

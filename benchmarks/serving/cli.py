@@ -35,12 +35,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         help=f"one of {', '.join(CASES)}; again for more (default: all but the soak)",
     )
     parser.add_argument("--seconds", type=above_0, metavar="S", help="how long a case measures (default: its own)")
+    parser.add_argument(
+        "--streams",
+        type=_streams,
+        default=32,
+        metavar="N",
+        help="streams of streams-32x1khz, whose name then says N (default 32), for a machine that cannot carry 32",
+    )
     parser.add_argument("--out", type=Path, default=Path("build/bench"), metavar="DIR", help="where serve.json goes")
     parser.add_argument("--json", action="store_true", help="print the JSON instead of the table")
     given = parser.parse_args(argv)
     results = []
     about = machine.describe()
-    with Place() as place:
+    with Place(given.streams) as place:
         for name in given.case or [name for name in CASES if name != "soak"]:
             case, seconds = CASES[name]
             print(f"{name}: about {given.seconds or seconds:.0f} s", file=sys.stderr)
@@ -53,3 +60,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(json.dumps(body, indent=2))
     else:
         show(results)
+
+
+def _streams(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 256):
+        raise argparse.ArgumentTypeError(f"must be 1 to 256 streams, got {text!r}")
+    return int(text)

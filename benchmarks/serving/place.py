@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,10 +25,20 @@ MODEL = "printer-56x2-w20"
 SAMPLE_S = 1e-3  # every paced case asks a thousand times a second
 
 
+@dataclass(frozen=True)
+class Echo:
+    """An echo that runs: its process's id, and its gRPC target."""
+
+    pid: int
+    target: str
+
+
 class Place:
     """The model, its stream with the right answers, and where the two ends run. A context: what it started ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, n_streams: int = 32) -> None:
+        """Prepare nothing yet; `n_streams`: of the case that has many."""
+        self.n_streams = n_streams
         self._stack = ExitStack()
         self.pinning = pinning.apart()
 
@@ -67,8 +78,8 @@ class Place:
             yield served
 
     @contextmanager
-    def echo(self, transport: str, settle_s: float = 0.0) -> Iterator[str]:
-        """Run an echo of the model's sizes in a process of its own; yield its gRPC target."""
+    def echo(self, transport: str, settle_s: float = 0.0) -> Iterator[Echo]:
+        """Run an echo of the model's sizes in a process of its own."""
         address = f"unix:{self.folder}/echo.sock" if transport == "unix" else "127.0.0.1:0"
         cpus = ",".join(map(str, sorted(self.pinning.server or ())))
         arguments = [address, str(self.spec.n_outputs), str(round(1e9 * settle_s)), cpus]
@@ -79,6 +90,6 @@ class Place:
             line = process.stdout.readline()
             if not line:
                 raise RuntimeError(f"the echo did not come up on {address}")
-            yield json.loads(line)["target"]
+            yield Echo(process.pid, json.loads(line)["target"])
         finally:
             process.communicate()  # it ends when its input does

@@ -29,7 +29,14 @@ class PythonTurn:
         self._tick = 0
 
     def run(
-        self, duration_ns: int, period_ns: int, paced: bool, cold: bool, warm_up: int, spin: bool = False
+        self,
+        duration_ns: int,
+        period_ns: int,
+        paced: bool,
+        cold: bool,
+        warm_up: int,
+        spin: bool = False,
+        at_least: int = 0,
     ) -> dict[str, Any]:
         """Measure one block. Raises: RuntimeError: a sample got no answer."""
         if not paced or cold or spin:

@@ -25,10 +25,18 @@ class FreshTurn:
         self._make = make
 
     def run(
-        self, duration_ns: int, period_ns: int, paced: bool, cold: bool, warm_up: int, spin: bool = False
+        self,
+        duration_ns: int,
+        period_ns: int,
+        paced: bool,
+        cold: bool,
+        warm_up: int,
+        spin: bool = False,
+        at_least: int = 0,
     ) -> dict[str, Any]:
         """Measure one block."""
-        block: dict[str, Any] = self._make().run(duration_ns, period_ns, paced, cold, warm_up, spin)
+        turn = self._make()
+        block: dict[str, Any] = turn.run(duration_ns, period_ns, paced, cold, warm_up, spin, at_least)
         return block
 
 
@@ -44,7 +52,7 @@ def spinning(name: str, transport: str, how: str) -> Case:
             pinning.on(place.pinning.control),
         ):
             ours = FreshTurn(lambda: place.turn(place.client(served.addresses[transport], spin=True)))
-            bare = Turn(EchoArm(echo, *place.sizes), place.stream.samples)
+            bare = Turn(EchoArm(echo.target, *place.sizes), place.stream.samples)
             (ours_, bare_), hiccup = measure(place, [ours, bare], SPUN, seconds)
             alone = place.turn(place.client(served.addresses[transport], spin=True))
             cpu = cpu_share(alone, served.pid, SPUN, seconds)

@@ -50,6 +50,10 @@ void PredictStream::settle() {
   if (hosted_) hosted_->session().settle();
 }
 
+void PredictStream::rehearse() {
+  if (hosted_) hosted_->session().rehearse();
+}
+
 grpc::Status PredictStream::check_size(const v1::PredictRequest& request) const {
   const auto size = static_cast<std::size_t>(request.samples_size());
   const std::size_t n_features = hosted_->session().n_features();

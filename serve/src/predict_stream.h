@@ -24,6 +24,8 @@ class PredictStream {
   grpc::Status answer(const v1::PredictRequest& request, v1::PredictResponse* response);
   // The session's work that does not need the next sample.
   void settle();
+  // Brings what the next sample needs back into the caches, see Session::rehearse.
+  void rehearse();
   // The model; null until the stream is open.
   ModelHost* served() const noexcept { return hosted_ ? &hosted_->host() : nullptr; }
   std::uint64_t answers() const noexcept { return answers_; }

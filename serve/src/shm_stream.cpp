@@ -14,7 +14,6 @@
 namespace learn_rt::serve {
 namespace {
 
-constexpr std::int64_t kGuardNs = 150'000;    // a sleeper wakes up to this late: timer slack and scheduling
 constexpr std::int64_t kLateNs = 150'000;     // a sample that is later than this is waited for asleep
 constexpr std::int64_t kLookNs = 50'000'000;  // a sleeper looks up this often, so that it can be ended
 constexpr unsigned kLooks = 1024;             // polls between two looks at whether the stream is to end
@@ -26,11 +25,11 @@ ShmStream::ShmStream(shm::Slot& slot, shm::Wait wait, std::unique_ptr<HostedSess
     : slot_(slot),
       wait_(wait),
       hosted_(std::move(session)),
-      period_ns_(static_cast<std::int64_t>(hosted_->host().spec().dt_s * 1e9)),
       samples_(slot.samples, slot.sample_bytes, hosted_->session().n_features()),
       answers_(slot.answers, slot.answer_bytes, hosted_->session().n_outputs()),
       sample_(hosted_->session().n_features()),
-      answer_(hosted_->session().n_outputs()) {
+      answer_(hosted_->session().n_outputs()),
+      rehearsal_(static_cast<std::int64_t>(hosted_->host().spec().dt_s * 1e9)) {
   if (std::min(samples_.capacity(), answers_.capacity()) < shm::kLeastRecords)
     throw std::runtime_error("its samples and answers are too wide for shared memory: use a Unix socket");
   // The positions begin at 0 on both sides, before the client is told that the stream is open.
@@ -77,8 +76,7 @@ void ShmStream::run() {
     if (answers_.room() == 0) return fail("no room for an answer: the client sends more than it takes");
     answer();
     settle();
-    // A longer one could hold up the sample that it is for.
-    rehearsed_ = took_ns_ > kGuardNs / 2 || period_ns_ < 2 * kGuardNs;
+    rehearsal_.answered(arrival_ns_, took_ns_);
     if (wait_ == shm::kDoze && samples_.waiting() == 0) until_due();
   }
 }
@@ -114,10 +112,10 @@ void ShmStream::settle() {
 
 // False when there is none: the stream may be to end.
 bool ShmStream::wait_for_sample() {
-  const std::int64_t asleep_from_ns = now_ns() + (wait_ == shm::kDoze ? kGuardNs + kLateNs : 0);
+  const std::int64_t asleep_from_ns = now_ns() + (wait_ == shm::kDoze ? Rehearsal::kGuardNs + kLateNs : 0);
   for (unsigned i = 1; wait_ == shm::kSpin || now_ns() < asleep_from_ns; ++i) {
     if (samples_.waiting() != 0) return true;
-    if (!rehearsed_ && i % kGlances == 1 && now_ns() >= nearly_due_ns()) rehearse();
+    if (rehearsal_.wanted() && i % kGlances == 1 && now_ns() >= rehearsal_.nearly_due_ns()) rehearse();
     if (i % kLooks == 0 && ending_.load(std::memory_order_relaxed)) return false;
     relax();
   }
@@ -126,18 +124,16 @@ bool ShmStream::wait_for_sample() {
          !ending_.load(std::memory_order_relaxed);
 }
 
-std::int64_t ShmStream::nearly_due_ns() const { return arrival_ns_ + period_ns_ - kGuardNs; }
-
 // Sleeps until shortly before the next sample is due, or one is there.
 void ShmStream::until_due() {
   samples_.bell().wait([this] { return samples_.waiting() != 0 || ending_.load(std::memory_order_acquire); },
-                       nearly_due_ns());
+                       rehearsal_.nearly_due_ns());
 }
 
 // What the thread or its core did meanwhile has pushed the model out of the caches.
 void ShmStream::rehearse() {
   hosted_->session().rehearse();
-  rehearsed_ = true;
+  rehearsal_.done();
 }
 
 }  // namespace learn_rt::serve

@@ -10,6 +10,7 @@
 #include "gate.h"
 #include "learn_rt/shm/segment.h"
 #include "model_host.h"
+#include "rehearsal.h"
 
 namespace learn_rt::serve {
 
@@ -41,18 +42,16 @@ class ShmStream final : public OpenStream {
   void settle();
   void until_due();
   void rehearse();
-  std::int64_t nearly_due_ns() const;
 
   shm::Slot& slot_;
   const shm::Wait wait_;
   const std::unique_ptr<HostedSession> hosted_;
-  const std::int64_t period_ns_;
   shm::SampleConsumer samples_;
   shm::AnswerProducer answers_;
   std::vector<float> sample_, answer_;
   std::int64_t arrival_ns_ = 0, took_ns_ = 0;  // of the last sample
-  bool rehearsed_ = true;                      // for the next one
-  std::uint64_t n_ = 0;  // answers
+  Rehearsal rehearsal_;                        // of the next one's step
+  std::uint64_t n_ = 0;                        // answers
 
   std::atomic<bool> ending_{false};
   mutable std::mutex mutex_;

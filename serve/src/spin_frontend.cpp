@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "grpc_listen.h"
+#include "learn_rt/doorbell.h"
 #include "opening.h"
 #include "spin_call.h"
 #include "spin_stream.h"
@@ -141,7 +142,8 @@ void SpinFrontend::run() {
   void* tag = nullptr;
   for (bool ok = false;;) {
     const gpr_timespec until =
-        open_ > 0 ? at_once : gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(kIdleMs, GPR_TIMESPAN));
+        !open_.empty() ? at_once
+                       : gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(kIdleMs, GPR_TIMESPAN));
     switch (queue_->AsyncNext(&tag, &ok, until)) {
       case grpc::CompletionQueue::SHUTDOWN:
         return;
@@ -160,11 +162,14 @@ void SpinFrontend::run() {
 void SpinFrontend::idle() {
   if (asked_.load(std::memory_order_acquire)) end_asked();
   // A call that is still open may ask the queue for more.
-  if (open_ == 0 && stop_.load(std::memory_order_acquire) && !shut_) {
+  if (open_.empty() && stop_.load(std::memory_order_acquire) && !shut_) {
     shut_ = true;
     queue_->Shutdown();
   }
-  if (to_settle_.empty()) return;
+  if (to_settle_.empty()) {
+    if (!open_.empty()) open_[turn_++ % open_.size()]->rehearse(now_ns());
+    return;
+  }
   SpinStream* const stream = to_settle_.front();
   to_settle_.pop_front();
   stream->settle();

@@ -2,6 +2,7 @@
 
 #include <grpcpp/server.h>
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <memory>
@@ -52,8 +53,8 @@ class SpinFrontend {
   grpc::ServerCompletionQueue& queue() noexcept { return *queue_; }
   Gate& gate() noexcept { return gate_; }
   const std::shared_ptr<const Repository>& repository() const noexcept { return repository_; }
-  void opened() noexcept { ++open_; }
-  void closed() noexcept { --open_; }
+  void opened(SpinStream& stream) { open_.push_back(&stream); }
+  void closed(SpinStream& stream) { open_.erase(std::find(open_.begin(), open_.end(), &stream)); }
   void settle_later(SpinStream& stream) { to_settle_.push_back(&stream); }
 
   // Any thread: the stream's end_now() is called on the polling one, when no message waits.
@@ -73,7 +74,8 @@ class SpinFrontend {
   std::vector<std::string> bound_;
   std::unique_ptr<grpc::Server> server_;
   // The polling thread's own.
-  std::size_t open_ = 0;
+  std::vector<SpinStream*> open_;
+  std::size_t turn_ = 0;  // whose it is to rehearse
   bool shut_ = false;
   std::deque<SpinStream*> to_settle_;
   // Streams to end.

@@ -35,7 +35,7 @@ void SpinStream::on(int event, bool ok) {
 }
 
 void SpinStream::admit() {
-  frontend_.opened();
+  frontend_.opened(*this);
   handler_.emplace(frontend_.gate(), context_.peer(), frontend_.repository(), kMaxChunk);
   const grpc::Status admitted = frontend_.gate().admit(shared_from_this());
   admitted.ok() ? read() : finish(admitted);
@@ -56,7 +56,17 @@ void SpinStream::answer() {
 
 void SpinStream::settle() {
   handler_->settle();
+  if (const ModelHost* host = handler_->exchange().served()) {
+    if (!rehearsal_) rehearsal_.emplace(static_cast<std::int64_t>(host->spec().dt_s * 1e9));
+    rehearsal_->answered(handler_->arrival().count(), handler_->took().count());
+  }
   one_done();
+}
+
+void SpinStream::rehearse(std::int64_t now_ns) {
+  if (!rehearsal_ || !rehearsal_->wanted() || !reading_ || now_ns < rehearsal_->nearly_due_ns()) return;
+  handler_->rehearse();
+  rehearsal_->done();
 }
 
 void SpinStream::one_done() {
@@ -91,7 +101,7 @@ void SpinStream::leave() {
   if (!over_ || reading_) return;
   const std::shared_ptr<SpinStream> self = std::move(self_);
   handler_->closed(*finished_);
-  frontend_.closed();
+  frontend_.closed(*this);
   frontend_.gate().leave(this);
 }
 

@@ -10,6 +10,7 @@
 #include "gate.h"
 #include "learn_rt/v1/predictor.pb.h"
 #include "predict_stream.h"
+#include "rehearsal.h"
 #include "spin_call.h"
 #include "stream_handler.h"
 
@@ -30,6 +31,8 @@ class SpinStream final : public SpinCall, public OpenStream, public std::enable_
 
   void on(int event, bool ok) override;
   void settle();
+  // Rehearses the next step when its sample is nearly due.
+  void rehearse(std::int64_t now_ns);
   void end(const grpc::Status& status) override;
   // Ends the stream as end() was told, once the message in hand is answered.
   void end_now();
@@ -50,6 +53,7 @@ class SpinStream final : public SpinCall, public OpenStream, public std::enable_
   grpc::ServerContext context_;
   grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> call_{&context_};
   std::optional<StreamHandler<v1::PredictRequest, v1::PredictResponse, PredictStream>> handler_;  // of a call
+  std::optional<Rehearsal> rehearsal_;                                                            // once it is open
   bool reading_ = false;
   int to_do_ = 0;                         // of the message in hand: its write, its settling
   std::optional<grpc::Status> finished_;  // what the call ends with

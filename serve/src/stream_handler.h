@@ -43,6 +43,7 @@ class StreamHandler {
     }
     parsed_ = Clock::now();
     const grpc::Status answered = exchange_.answer(request_, &response_);
+    answered_ = Clock::now();
     if (!answered.ok()) return answered;
     sent_.Clear();
     bool owned = false;
@@ -72,6 +73,13 @@ class StreamHandler {
     gate_.journal().opened(*host, peer_);
   }
 
+  // What a thread that polls may do between two messages.
+  void rehearse() { exchange_.rehearse(); }
+  const Exchange& exchange() const { return exchange_; }
+  // When the last message was there, and how long it took to answer.
+  std::chrono::nanoseconds arrival() const { return arrival_.time_since_epoch(); }
+  std::chrono::nanoseconds took() const { return answered_ - arrival_; }
+
   // The stream is over.
   void closed(const grpc::Status& status) {
     if (const ModelHost* host = exchange_.served()) {
@@ -91,7 +99,7 @@ class StreamHandler {
   Request request_;  // kept from message to message, for their memory
   Response response_;
   ModelHost* sent_for_ = nullptr;  // what the write in flight belongs to
-  Clock::time_point arrival_, parsed_, handed_over_;
+  Clock::time_point arrival_, parsed_, answered_, handed_over_;
   bool announced_ = false;
 };
 

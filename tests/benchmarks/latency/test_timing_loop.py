@@ -108,3 +108,8 @@ def test_onnxruntimes_own_message_comes_back(tmp_path: Path) -> None:
         OrtArm(ort_library(), str(tmp_path / "missing.onnx"), 0, 2, 2, [])
     with pytest.raises(RuntimeError, match="cannot be opened"):
         OrtArm(str(tmp_path / "none.so"), "", 0, 2, 2, [])
+
+
+def test_a_block_records_as_many_ticks_as_asked_for_however_short_it_is(graph: str) -> None:
+    block = Turn(summing(graph), SAMPLES).run(1, PERIOD_NS, False, False, 3, at_least=500)
+    assert int(block["latency"]["counts"].sum()) == 500
