@@ -29,7 +29,7 @@ class Mode:
 CLOSED = Mode("closed", paced=False, cold=False, warm_up=20)
 PACED = Mode("paced", paced=True, cold=False, warm_up=5)
 COLD = Mode("cold", paced=True, cold=True, warm_up=1)
-SPUN = Mode("paced, the loop polls the clock", paced=True, cold=False, warm_up=50, spin=True)
+SPUN = Mode("paced, the loop polls the clock", paced=True, cold=False, warm_up=50, at_least=10, spin=True)
 MODES = {mode.name: mode for mode in (CLOSED, PACED, COLD)}
 
 
