@@ -44,14 +44,16 @@ check-aarch64:  ## Build the runtime for 64-bit ARM and run its tests in qemu (n
 	cmake --build build/aarch64
 	ctest --test-dir build/aarch64 --output-on-failure --no-tests=error -R '^(runtime_tests|replay_.*)$$'
 
-SANITIZED := -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DLEARN_RT_TESTS=ON -DLEARN_RT_PYTHON=OFF -DLEARN_RT_BENCHMARKS=OFF -DLEARN_RT_TORCH=OFF
-sanitize: setup  ## Run the C++ tests under ASan and UBSan; rings, shared memory and the client in process under TSan.
-	cmake -S . -B build/asan $(SANITIZED) -DLEARN_RT_SANITIZE=address,undefined
+# Several files compiled as one, -O1, and no checks before each use of a pointer (ASan sees those of null): a quarter of the time.
+SANITIZED := -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -DCMAKE_UNITY_BUILD=ON -DLEARN_RT_TESTS=ON \
+  -DLEARN_RT_PYTHON=OFF -DLEARN_RT_BENCHMARKS=OFF -DLEARN_RT_TORCH=OFF
+sanitize: setup  ## Run the C++ tests and a short load under ASan and UBSan, and what has threads under TSan.
+	cmake -S . -B build/asan $(SANITIZED) -DLEARN_RT_SANITIZE=address,undefined -DCMAKE_CXX_FLAGS=-fno-sanitize=null,vptr,alignment
 	cmake --build build/asan
 	ctest --test-dir build/asan --output-on-failure --no-tests=error
 	cmake -S . -B build/tsan $(SANITIZED) -DLEARN_RT_SANITIZE=thread
-	cmake --build build/tsan --target client_tests
-	TSAN_OPTIONS=suppressions=$(CURDIR)/cmake/tsan.supp ctest --test-dir build/tsan --output-on-failure --no-tests=error -R 'Ring|Doorbell|Shm|Client|Policy|AgainstALyingServer'
+	cmake --build build/tsan --target client_tests serve_tests record_tests
+	TSAN_OPTIONS=suppressions=$(CURDIR)/cmake/tsan.supp ctest --test-dir build/tsan --output-on-failure --no-tests=error
 
 bench: setup  ## Measure latency: prints one table, writes build/bench/latency.json.
 	$(BIN)/learn-bench latency --out build/bench
