@@ -30,14 +30,16 @@ std::unique_ptr<Server> make_server(const std::vector<Source>& sources, const st
                                     double record_s, const std::filesystem::path& repository,
                                     const std::vector<std::string>& wanted, double watch_s, std::size_t max_sequences,
                                     double sequence_idle_s, bool load_by_call, const std::vector<std::string>& spin,
-                                    int spin_cpu) {
+                                    int spin_cpu, std::size_t max_streams_of_host, double stream_idle_s,
+                                    double max_rate, std::size_t max_buffer_mb) {
   std::vector<ModelSource> models;
   for (const auto& [name, number, folder] : sources) models.push_back({name, number, folder});
   ServerOptions options;
   options.listen = listen;
   options.spin = spin;
   options.spin_cpu = spin_cpu;
-  options.max_streams = max_streams;
+  options.streams = {max_streams, max_streams_of_host, milliseconds(stream_idle_s), max_rate};
+  options.max_buffers = max_buffer_mb << 20;
   options.rollout_threads = rollout_threads;
   options.version = version;
   options.record = record;
@@ -77,7 +79,8 @@ PYBIND11_MODULE(_serve, m) {
            py::arg("insecure") = false, py::arg("record") = "", py::arg("record_s") = 60.0, py::arg("repository") = "",
            py::arg("wanted") = std::vector<std::string>(), py::arg("watch_s") = 0.0, py::arg("max_sequences") = 256,
            py::arg("sequence_idle_s") = 60.0, py::arg("load_by_call") = true,
-           py::arg("spin") = std::vector<std::string>(), py::arg("spin_cpu") = -1, without_gil,
+           py::arg("spin") = std::vector<std::string>(), py::arg("spin_cpu") = -1, py::arg("max_streams_of_host") = 0,
+           py::arg("stream_idle_s") = 0.0, py::arg("max_rate") = 0.0, py::arg("max_buffer_mb") = 0, without_gil,
            "Load each (name, version, folder) and serve them; ready when it returns. Later versions are loaded from\n"
            "`repository`, by call (when `load_by_call`) or, every `watch_s` seconds (0: never), of the `wanted` models "
            "(none: of all). One\n"

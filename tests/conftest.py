@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
+    from serving import Served, Serving
+
     from learn_rt.spec import Spec
     from learn_rt.train.core.servable import Servable
 
@@ -109,3 +111,30 @@ def cart_version(once: Once) -> Path:
     spec = cart_spec()
     rows = cart_rows(30, spec.window + spec.horizon - 1)
     return once("cart", lambda out: export_servable(Cart(), spec, rows, out))
+
+
+@pytest.fixture(scope="session")
+def served(small: Small, small_version: Path) -> Served:
+    """The small model with its oracle, to be served; its folder is only to be read."""
+    from serving import Served
+
+    from learn_rt.spec import Spec
+
+    repository = small_version.parent.parent
+    return Served(repository, Spec.from_json((small_version / "spec.json").read_bytes()), small.held_out)
+
+
+@pytest.fixture
+def launch() -> type[Serving]:
+    """Start a server of one's own: launch(*arguments)."""
+    from serving import Serving
+
+    return Serving
+
+
+@pytest.fixture(scope="session")
+def launch_once() -> type[Serving]:
+    """The same, for a server that a module's tests share."""
+    from serving import Serving
+
+    return Serving

@@ -111,9 +111,9 @@ ShmSeat::Reply ShmSeat::ask(shm::Call what, const std::string& message, std::chr
 }
 
 std::string ShmSeat::gone() const {
-  if (!server_lives()) return kDied;
+  const bool lives = server_lives();  // looked at first: what it said before it went is its cause
   const shm::Mailbox& mailbox = segment_->slots[index_].mailbox;
-  if (mailbox.ended.load(std::memory_order_acquire) == 0) return {};
+  if (mailbox.ended.load(std::memory_order_acquire) == 0) return lives ? "" : kDied;
   const Reply cause = reply();
   return cause.message.empty() ? "the server ended the stream" : cause.message;
 }

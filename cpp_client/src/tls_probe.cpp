@@ -8,6 +8,7 @@
 
 #include <memory>
 
+#include "learn_rt/certificate_date.h"
 #include "quiet_thread.h"
 
 namespace learn_rt::client {
@@ -34,10 +35,20 @@ int connect_to(const std::string& target) {
   return -1;
 }
 
+thread_local std::string expiry;  // of the certificate that is out of its time
+
+int look(int fine, X509_STORE_CTX* store) {
+  const X509* certificate = ::X509_STORE_CTX_get_current_cert(store);
+  const int error = ::X509_STORE_CTX_get_error(store);
+  if (error == X509_V_ERR_CERT_HAS_EXPIRED) expiry = " on " + date_of(::X509_get0_notAfter(certificate));
+  if (error == X509_V_ERR_CERT_NOT_YET_VALID) expiry = " before " + date_of(::X509_get0_notBefore(certificate));
+  return fine;
+}
+
 std::string shake_hands(const Endpoint& endpoint) {
   const std::unique_ptr<SSL_CTX, decltype(&::SSL_CTX_free)> context(::SSL_CTX_new(TLS_client_method()), ::SSL_CTX_free);
   if (!context) return {};
-  ::SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+  ::SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, look);
   const std::string& ca = endpoint.security.tls_ca;
   ca.empty() ? ::SSL_CTX_set_default_verify_paths(context.get())
              : ::SSL_CTX_load_verify_locations(context.get(), ca.c_str(), nullptr);
@@ -47,7 +58,7 @@ std::string shake_hands(const Endpoint& endpoint) {
   std::string cause;
   if (tls && ::SSL_set_fd(tls.get(), fd) == 1 && ::SSL_connect(tls.get()) != 1) {
     const long verdict = ::SSL_get_verify_result(tls.get());
-    if (verdict != X509_V_OK) cause = ::X509_verify_cert_error_string(verdict);
+    if (verdict != X509_V_OK) cause = ::X509_verify_cert_error_string(verdict) + expiry;
   }
   ::close(fd);
   return cause;

@@ -9,10 +9,11 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from learn_rt import __version__
-from learn_rt.serve import operations, security
+from learn_rt.serve import limits, operations, security
+from learn_rt.serve.limits import checked
 from learn_rt.serve.registry import scan
 
 EXAMPLE = """example:
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         operated.failed(error)
         return 1
     try:
-        _say_ready(server, args.json)
+        _say_ready(server, operated.metrics_url, args.json)
         operated.ready()
         while stop.wait() == signal.SIGUSR1:
             operated.dump()
@@ -115,21 +116,6 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="clients may not load or unload models; by default whoever may connect may",
     )
-    parser.add_argument("--max-streams", type=_positive, default=256, metavar="N", help="open at once; default 256")
-    parser.add_argument(
-        "--max-sequences",
-        type=_positive,
-        default=256,
-        metavar="N",
-        help="of ModelInfer, open at once; default 256",
-    )
-    parser.add_argument(
-        "--sequence-idle-s",
-        type=_idle,
-        default=60.0,
-        metavar="S",
-        help="a sequence of ModelInfer without samples for so long may be dropped; default 60",
-    )
     parser.add_argument(
         "--rollout-threads",
         type=_threads,
@@ -145,6 +131,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="for streams to end by themselves; default 1",
     )
     parser.add_argument("--pin", type=_cpus, metavar="CPU[,CPU]", help="run on these processors only")
+    limits.add_options(parser)
     security.add_options(parser)
     parser.add_argument("--json", action="store_true", help="the ready line as JSON")
     operations.add_options(parser)
@@ -165,7 +152,6 @@ def _start(args: argparse.Namespace, models: list[tuple[str, int, Path]]) -> Any
         models,
         args.listen,
         backend=args.backend,
-        max_streams=args.max_streams,
         version=__version__,
         rollout_threads=args.rollout_threads,
         record="" if args.record is None else str(args.record),
@@ -174,10 +160,9 @@ def _start(args: argparse.Namespace, models: list[tuple[str, int, Path]]) -> Any
         wanted=args.model,
         watch_s=args.watch,
         load_by_call=not args.no_load,
-        max_sequences=args.max_sequences,
-        sequence_idle_s=args.sequence_idle_s,
         spin=args.spin,
         spin_cpu=args.spin_cpu,
+        **limits.options(args),
         **security.options(args),
     )
 
@@ -192,57 +177,37 @@ def _pin(cpus: set[int] | None) -> None:
         raise ValueError(f"--pin {','.join(map(str, cpus))}: {error.strerror}; this process may use {have}") from error
 
 
-def _say_ready(server: Any, as_json: bool) -> None:
+def _say_ready(server: Any, metrics: str | None, as_json: bool) -> None:
     models = server.models()
     if as_json:
         said = {"ready": True, "models": models, "listen": server.addresses, "spin": server.spin_addresses}
+        said |= {"metrics": metrics} if metrics else {}
         print(json.dumps(said), flush=True)
         return
     served = ", ".join(f"{m['name']}/{m['version']} ({m['backend']})" for m in models)
     print(f"learn-serve: ready: {served} on {', '.join(server.addresses + server.spin_addresses)}", flush=True)
 
 
-def _positive(text: str) -> int:
-    return _checked(text, int, lambda n: n >= 1, "a whole number of at least 1")
-
-
 def _threads(text: str) -> int:
-    return _checked(text, int, lambda n: 1 <= n <= 64, "1 to 64 threads")
+    return checked(text, int, lambda n: 1 <= n <= 64, "1 to 64 threads")
 
 
 def _seconds(text: str) -> float:
-    return _checked(text, float, lambda s: 0 <= s <= 3600, "0 to 3600 seconds")
+    return checked(text, float, lambda s: 0 <= s <= 3600, "0 to 3600 seconds")
 
 
 def _period(text: str) -> float:
-    return _checked(text, float, lambda s: 0.01 <= s <= 3600, "0.01 to 3600 seconds")
-
-
-def _idle(text: str) -> float:
-    return _checked(text, float, lambda s: 0.001 <= s <= 86400, "0.001 to 86400 seconds")
+    return checked(text, float, lambda s: 0.01 <= s <= 3600, "0.01 to 3600 seconds")
 
 
 def _cpus(text: str) -> set[int]:
     return {
-        _checked(part, int, lambda n: 0 <= n < 4096, "processor numbers such as 2 or 2,3") for part in text.split(",")
+        checked(part, int, lambda n: 0 <= n < 4096, "processor numbers such as 2 or 2,3") for part in text.split(",")
     }
 
 
 def _cpu(text: str) -> int:
-    number: int = _checked(text, int, lambda n: 0 <= n < 4096, "a processor's number such as 2")
-    return number
-
-
-def _checked(text: str, read: Any, holds: Any, wanted: str) -> Any:
-    try:
-        value = read(text)
-    except ValueError:
-        _refuse(text, wanted)
-    return value if holds(value) else _refuse(text, wanted)
-
-
-def _refuse(text: str, wanted: str) -> NoReturn:
-    raise argparse.ArgumentTypeError(f"must be {wanted}, got {text!r}")
+    return checked(text, int, lambda n: 0 <= n < 4096, "a processor's number such as 2")
 
 
 if __name__ == "__main__":

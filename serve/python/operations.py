@@ -70,6 +70,11 @@ class Operated:
             self._log.say("metrics", f"metrics at {self._metrics.url}", url=self._metrics.url)
         self._log.start(server)
 
+    @property
+    def metrics_url(self) -> str | None:
+        """Where the metrics are; None: there are none."""
+        return self._metrics and self._metrics.url
+
     def ready(self) -> None:
         """Say that streams are taken."""
         self._log.say("ready", f"ready on {', '.join(self._server.addresses)}", listen=self._server.addresses)

@@ -1,8 +1,12 @@
 #include "grpc_listen.h"
 
+#include <grpc/support/time.h>
+#include <grpcpp/resource_quota.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include <chrono>
+#include <algorithm>
+#include <cstdint>
 #include <stdexcept>
 
 #include "grpc_log.h"
@@ -14,7 +18,8 @@ constexpr int kMaxMessage = 16 << 20;  // bytes: 1,024 windows of 100 samples of
 // Per connection, in HTTP/2. A client that passes it waits without a word, so it is far above max_streams, which
 // answers.
 constexpr int kMaxCalls = 4096;
-constexpr std::chrono::milliseconds kLastWrites{500};
+constexpr std::size_t kMostBuffers = std::size_t{1} << 30;  // bytes
+constexpr std::int64_t kLastWritesMs = 500;
 
 // Unix sockets are made with the mode that the umask leaves: for the owner only.
 class OwnerOnly {
@@ -28,8 +33,15 @@ class OwnerOnly {
   mode_t before_;
 };
 
-void add_limits(grpc::ServerBuilder& builder) {
+std::size_t quarter_of_memory() {
+  const auto pages = static_cast<std::size_t>(::sysconf(_SC_PHYS_PAGES));
+  return std::min(pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) / 4, kMostBuffers);
+}
+
+void add_limits(grpc::ServerBuilder& builder, std::size_t buffers) {
   builder.SetMaxReceiveMessageSize(kMaxMessage);
+  // Beyond it gRPC cancels calls, anybody's: better than the machine's memory being gone.
+  builder.SetResourceQuota(grpc::ResourceQuota("learn-serve").Resize(buffers != 0 ? buffers : quarter_of_memory()));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxCalls);
   // A second server on the same port would share its connections without a word.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -47,11 +59,12 @@ void add_limits(grpc::ServerBuilder& builder) {
 }  // namespace
 
 std::unique_ptr<grpc::Server> listen(grpc::ServerBuilder& builder, const std::vector<ListenAddress>& addresses,
-                                     const Security& security, std::vector<std::string>* bound) {
+                                     const Security& security, std::size_t max_buffers,
+                                     std::vector<std::string>* bound) {
   for (const ListenAddress& address : addresses) {
     if (address.is_unix()) clear_stale_socket(address);
   }
-  add_limits(builder);
+  add_limits(builder, max_buffers);
   std::vector<int> ports(addresses.size(), 0);
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     if (addresses[i].is_shm()) continue;
@@ -74,6 +87,9 @@ std::unique_ptr<grpc::Server> listen(grpc::ServerBuilder& builder, const std::ve
   return server;
 }
 
-void shut_down(grpc::Server& server) { server.Shutdown(std::chrono::system_clock::now() + kLastWrites); }
+void shut_down(grpc::Server& server) {
+  const gpr_timespec patience = gpr_time_from_millis(kLastWritesMs, GPR_TIMESPAN);
+  server.Shutdown(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), patience));
+}
 
 }  // namespace learn_rt::serve

@@ -11,6 +11,8 @@
 #include <memory>
 #include <stdexcept>
 
+#include "learn_rt/certificate_date.h"
+
 namespace learn_rt::serve {
 namespace {
 
@@ -51,8 +53,9 @@ void check_pair(const std::string& cert, const std::string& key) {
     refuse(key, "is no private key in PEM, without a passphrase, of " + cert);
   }
   const X509* own = ::SSL_CTX_get0_certificate(context.get());
-  if (::X509_cmp_current_time(::X509_get0_notBefore(own)) > 0) refuse(cert, "is not valid yet");
-  if (::X509_cmp_current_time(::X509_get0_notAfter(own)) < 0) refuse(cert, "has expired");
+  const ASN1_TIME *begin = ::X509_get0_notBefore(own), *end = ::X509_get0_notAfter(own);
+  if (::X509_cmp_current_time(begin) > 0) refuse(cert, "is not valid before " + date_of(begin));
+  if (::X509_cmp_current_time(end) < 0) refuse(cert, "has expired on " + date_of(end) + ": renew it");
 }
 
 void check_authorities(const std::string& path) {

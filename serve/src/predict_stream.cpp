@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <limits>
 #include <string>
+#include <utility>
 
 #include "opening.h"
 #include "status.h"
@@ -31,10 +33,12 @@ grpc::Status PredictStream::answer(const v1::PredictRequest& request, v1::Predic
   }
   if (hosted_->turn()) tell(hosted_->host(), response->mutable_opened());
   Counters& counters = hosted_->host().counters();
-  if (const grpc::Status sized = check_size(request); !sized.ok()) {
-    counters.failures.count(sized.error_code());
-    hosted_->failed(sized.error_message());
-    return sized;
+  grpc::Status fit = check_size(request);
+  if (fit.ok()) fit = check_rate(request.samples_size(), arrival);
+  if (!fit.ok()) {
+    counters.failures.count(fit.error_code());
+    hosted_->failed(fit.error_message());
+    return fit;
   }
   hosted_->tag(request.sequence(), static_cast<std::int64_t>(request.stamp_ns()), in_ns(arrival.time_since_epoch()));
   const int answers = predict(request, response);
@@ -71,6 +75,18 @@ grpc::Status PredictStream::check_size(const v1::PredictRequest& request) const 
                                                       ": split it"};
   }
   return grpc::Status::OK;
+}
+
+// A bucket of a second's samples, that fills as time goes by.
+grpc::Status PredictStream::check_rate(int values, Clock::time_point arrival) {
+  if (most_per_s_ <= 0.0) return grpc::Status::OK;
+  const std::chrono::duration<double> passed = arrival - std::exchange(filled_, arrival);
+  allowed_ = std::min(most_per_s_, allowed_ + passed.count() * most_per_s_);
+  allowed_ -= static_cast<double>(values) / static_cast<double>(hosted_->session().n_features());
+  if (allowed_ >= 0.0) return grpc::Status::OK;
+  return {grpc::StatusCode::RESOURCE_EXHAUSTED,
+          "more than " + std::to_string(std::lround(most_per_s_)) + " samples a second: send at the model's rate (" +
+              std::to_string(std::lround(1.0 / hosted_->host().spec().dt_s)) + " Hz), or raise --max-rate"};
 }
 
 int PredictStream::predict(const v1::PredictRequest& request, v1::PredictResponse* response) {

@@ -2,6 +2,7 @@
 
 #include <grpcpp/support/status.h>
 
+#include <chrono>
 #include <memory>
 
 #include "learn_rt/v1/predictor.pb.h"
@@ -16,9 +17,13 @@ class PredictStream {
   static constexpr int kMaxChunk = 4096;                   // samples in a message
   static constexpr std::size_t kMaxMessage = 1024 * 1024;  // bytes of samples in a message
 
-  // `max_chunk`: samples in a message, at most kMaxChunk.
-  explicit PredictStream(std::shared_ptr<const Repository> repository, int max_chunk = kMaxChunk)
-      : repository_(std::move(repository)), max_chunk_(max_chunk) {}
+  // `samples_per_s`: at most, on average over a second; 0: any. `max_chunk`: samples in a message, at most kMaxChunk.
+  explicit PredictStream(std::shared_ptr<const Repository> repository, double samples_per_s = 0.0,
+                         int max_chunk = kMaxChunk)
+      : repository_(std::move(repository)),
+        max_chunk_(max_chunk),
+        most_per_s_(samples_per_s),
+        allowed_(samples_per_s) {}
 
   // Answers one request. Not OK ends the stream: INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, RESOURCE_EXHAUSTED.
   grpc::Status answer(const v1::PredictRequest& request, v1::PredictResponse* response);
@@ -31,6 +36,7 @@ class PredictStream {
   std::uint64_t answers() const noexcept { return answers_; }
 
  private:
+  grpc::Status check_rate(int values, std::chrono::steady_clock::time_point arrival);
   grpc::Status check_size(const v1::PredictRequest& request) const;
   // Returns the number of answers.
   int predict(const v1::PredictRequest& request, v1::PredictResponse* response);
@@ -39,6 +45,9 @@ class PredictStream {
   int max_chunk_;
   std::unique_ptr<HostedSession> hosted_;
   std::uint64_t answers_ = 0;
+  double most_per_s_;
+  double allowed_;  // samples that may come now
+  std::chrono::steady_clock::time_point filled_;
 };
 
 }  // namespace learn_rt::serve

@@ -17,7 +17,8 @@ grpc::ServerUnaryReactor* PredictorService::Describe(grpc::CallbackServerContext
 }
 
 RawStream* PredictorService::Predict(grpc::CallbackServerContext* context) {
-  return StreamReactor<v1::PredictRequest, v1::PredictResponse, PredictStream>::start(gate_, *context, repository_);
+  return StreamReactor<v1::PredictRequest, v1::PredictResponse, PredictStream>::start(gate_, *context, repository_,
+                                                                                      gate_.limits().samples_per_s);
 }
 
 RawStream* PredictorService::Rollout(grpc::CallbackServerContext* context) {

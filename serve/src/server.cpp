@@ -38,7 +38,7 @@ void refuse_twice(const std::vector<ListenAddress>& addresses) {
 
 Server::Server(std::shared_ptr<Repository> repository, const ServerOptions& options)
     : repository_(std::move(repository)),
-      gate_(options.max_streams),
+      gate_(options.streams),
       loader_(repository_, gate_.journal(), options.loader),
       sequences_(options.max_sequences, options.sequence_idle),
       predictor_(repository_, gate_, options.rollout_threads),
@@ -63,9 +63,9 @@ Server::Server(std::shared_ptr<Repository> repository, const ServerOptions& opti
     SpinFrontend::choose_polling();
   }
   const Security security(options.security, addresses_);
-  serve_grpc(addresses, security);
+  serve_grpc(addresses, security, options.max_buffers);
   if (!polled.empty()) {
-    spin_ = std::make_unique<SpinFrontend>(polled, security, options.spin_cpu, repository_, gate_);
+    spin_ = std::make_unique<SpinFrontend>(polled, security, options.max_buffers, options.spin_cpu, repository_, gate_);
     bound_spin_ = spin_->addresses();
   }
   for (const ListenAddress& address : addresses) {
@@ -76,14 +76,15 @@ Server::Server(std::shared_ptr<Repository> repository, const ServerOptions& opti
 
 Server::~Server() { stop(std::chrono::milliseconds(0)); }
 
-void Server::serve_grpc(const std::vector<ListenAddress>& addresses, const Security& security) {
+void Server::serve_grpc(const std::vector<ListenAddress>& addresses, const Security& security,
+                        std::size_t max_buffers) {
   grpc::ServerBuilder builder;
   builder.RegisterService(&predictor_);
   builder.RegisterService(&inference_);
   builder.RegisterService(&health_);
   builder.RegisterService(&reflection_);
   builder.RegisterService(&reflection_alpha_);
-  server_ = listen(builder, addresses, security, &bound_);
+  server_ = listen(builder, addresses, security, max_buffers, &bound_);
 }
 
 std::vector<std::string> Server::dump(const std::string& reason) {

@@ -27,7 +27,8 @@ struct ServerOptions {
   std::vector<std::string> listen;  // see ListenAddress
   std::vector<std::string> spin;    // addresses of their own that one thread polls, see SpinFrontend
   int spin_cpu = -1;                // where that thread runs; -1: anywhere
-  std::size_t max_streams = 256;    // open at the same time, over all connections
+  StreamLimits streams;
+  std::size_t max_buffers = 0;      // bytes of messages under way, over all connections; 0: a quarter of the memory
   std::size_t rollout_threads = 1;  // that share the candidates of each rollout
   std::size_t max_sequences = 256;  // of ModelInfer, at the same time
   std::chrono::milliseconds sequence_idle{60'000};
@@ -67,7 +68,7 @@ class Server {
   void stop(std::chrono::milliseconds drain);
 
  private:
-  void serve_grpc(const std::vector<ListenAddress>& addresses, const Security& security);
+  void serve_grpc(const std::vector<ListenAddress>& addresses, const Security& security, std::size_t max_buffers);
 
   std::shared_ptr<Repository> repository_;
   Gate gate_;

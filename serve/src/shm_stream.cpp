@@ -32,6 +32,7 @@ ShmStream::ShmStream(shm::Slot& slot, shm::Wait wait, std::unique_ptr<HostedSess
       rehearsal_(static_cast<std::int64_t>(hosted_->host().spec().dt_s * 1e9)) {
   if (std::min(samples_.capacity(), answers_.capacity()) < shm::kLeastRecords)
     throw std::runtime_error("its samples and answers are too wide for shared memory: use a Unix socket");
+  hear(std::chrono::steady_clock::now());  // it says what it wants before there is a stream
   // The positions begin at 0 on both sides, before the client is told that the stream is open.
   for (auto* ring : {&slot.samples, &slot.answers}) {
     ring->head.store(0, std::memory_order_relaxed);
@@ -71,6 +72,7 @@ void ShmStream::run() {
   while (!ending_.load(std::memory_order_acquire)) {
     if (!wait_for_sample()) continue;
     arrival_ns_ = now_ns();
+    hear(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(arrival_ns_)));
     if (samples_.waiting() > samples_.capacity()) return fail("the ring of samples was broken");
     // A client keeps room for the answers to what it sends.
     if (answers_.room() == 0) return fail("no room for an answer: the client sends more than it takes");

@@ -96,8 +96,8 @@ void SpinFrontend::check_cpus(int cpu) {
       "process another CPU");
 }
 
-SpinFrontend::SpinFrontend(const std::vector<ListenAddress>& addresses, const Security& security, int cpu,
-                           std::shared_ptr<const Repository> repository, Gate& gate)
+SpinFrontend::SpinFrontend(const std::vector<ListenAddress>& addresses, const Security& security,
+                           std::size_t max_buffers, int cpu, std::shared_ptr<const Repository> repository, Gate& gate)
     : repository_(std::move(repository)), gate_(gate) {
   for (const ListenAddress& address : addresses) {
     if (address.is_shm()) {
@@ -109,7 +109,7 @@ SpinFrontend::SpinFrontend(const std::vector<ListenAddress>& addresses, const Se
   grpc::ServerBuilder builder;
   builder.RegisterService(&service_);
   queue_ = builder.AddCompletionQueue();
-  server_ = listen(builder, addresses, security, &bound_);
+  server_ = listen(builder, addresses, security, max_buffers, &bound_);
   SpinStream::await(*this);
   DescribeCall::await(*this);
   RolloutRefusal::await(*this);

@@ -40,7 +40,7 @@ class SpinFrontend {
 
   // Serves when it returns. Throws std::runtime_error: which address cannot be listened on, or which CPU it cannot
   // have.
-  SpinFrontend(const std::vector<ListenAddress>& addresses, const Security& security, int cpu,
+  SpinFrontend(const std::vector<ListenAddress>& addresses, const Security& security, std::size_t max_buffers, int cpu,
                std::shared_ptr<const Repository> repository, Gate& gate);
   ~SpinFrontend();  // streams that the gate has not ended are cancelled
   SpinFrontend(const SpinFrontend&) = delete;

@@ -36,8 +36,9 @@ void SpinStream::on(int event, bool ok) {
 
 void SpinStream::admit() {
   frontend_.opened(*this);
-  handler_.emplace(frontend_.gate(), context_.peer(), frontend_.repository(), kMaxChunk);
-  const grpc::Status admitted = frontend_.gate().admit(shared_from_this());
+  handler_.emplace(frontend_.gate(), context_.peer(), frontend_.repository(), frontend_.gate().limits().samples_per_s,
+                   kMaxChunk);
+  const grpc::Status admitted = frontend_.gate().admit(shared_from_this(), host_of(context_.peer()));
   admitted.ok() ? read() : finish(admitted);
 }
 
@@ -51,6 +52,7 @@ void SpinStream::answer() {
   to_do_ = 2;
   handler_->writing();
   call_.Write(*handler_->sent(), tag(kWritten));
+  hear(handler_->arrival());
   frontend_.settle_later(*this);
 }
 

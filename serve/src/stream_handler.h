@@ -33,6 +33,9 @@ class StreamHandler {
   // What is to be written once answer() said OK.
   const grpc::ByteBuffer* sent() const { return &sent_; }
 
+  // When the message in hand came.
+  std::chrono::steady_clock::time_point arrival() const noexcept { return arrival_; }
+
   // Answers the message that was read. Not OK ends the stream.
   grpc::Status answer() {
     arrival_ = Clock::now();

@@ -151,7 +151,7 @@ TEST_P(ServerTest, DrainsStreamsThatEndByThemselves) {
 
 TEST_P(ServerTest, RefusesMoreStreamsThanItsLimit) {
   ServerOptions options;
-  options.max_streams = 1;
+  options.streams.most = 1;
   start(options);
   Caller first(channel());
   ASSERT_TRUE(first.open());

@@ -93,7 +93,7 @@ TEST_P(SpinTest, AnswersEverySampleThatItTookBeforeItStops) {
 
 TEST_P(SpinTest, CountsItsStreamsAmongAll) {
   ServerOptions options;
-  options.max_streams = 1;
+  options.streams.most = 1;
   start(options);
   Caller polled(channel());
   ASSERT_TRUE(polled.open());

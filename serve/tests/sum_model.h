@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,8 @@ class SumModel final : public Model {
   // What the server did to all sessions of this model.
   struct Watched {
     std::atomic<int> open{0}, steps{0}, settles{0}, rehearsals{0}, overlaps{0};
+    // Called in the middle of a step, and of settling.
+    std::function<void()> in_step = [] {}, in_settle = [] {};
   };
 
   explicit SumModel(float gain = 1.0F, std::optional<Envelope> envelope = {}) : gain_(gain) {
@@ -69,6 +72,7 @@ class SumModel final : public Model {
     std::uint32_t step(const float* sample, float* answer) noexcept override {
       const Alone alone(*this);
       ++watched_.steps;
+      watched_.in_step();
       sums_[0] = sums_[1];
       sums_[1] = sums_[2];
       sums_[2] = sample[0] + sample[1];
@@ -79,6 +83,7 @@ class SumModel final : public Model {
     void settle() noexcept override {
       const Alone alone(*this);
       ++watched_.settles;
+      watched_.in_settle();
     }
     void flush(float* answers, std::uint32_t* flags) noexcept override {
       const float last[kFeatures] = {sums_[2], 0.0F};

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ from rollout_net import cart_spec
 
 from learn_rt import runtime
 from learn_rt.client import connect
+
+DATE = r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC"
 
 
 @pytest.fixture(scope="module")
@@ -94,13 +97,19 @@ def test_without_a_certificate_of_its_own_the_cause_says_which(guarded: str, fil
 def test_a_server_that_is_not_trusted_is_refused_with_the_cause(guarded: str, files: Certificates) -> None:
     trusted = {"tls_ca": files["ca.pem"]}
     with impostor(files, "expired") as address:
-        assert refusal(address, "printer", **trusted).endswith("(certificate has expired)")
+        assert re.search(rf"\(certificate has expired on {DATE}\)$", refusal(address, "printer", **trusted))
     with impostor(files, "elsewhere") as address:
         assert refusal(address, "printer", **trusted).endswith("Peer name 127.0.0.1 is not in peer certificate")
     with impostor(files, "server") as address:
         for unknown in ({"tls_ca": files["other.pem"]}, {}):
             assert refusal(address, "printer", **unknown).endswith("(unable to get local issuer certificate)")
     assert refusal(guarded.replace("grpcs", "grpc"), "printer").endswith("(it may speak TLS: grpcs://)")
+
+
+def test_a_certificate_of_the_clients_that_is_over_is_said_with_its_date(guarded: str, files: Certificates) -> None:
+    over = {"tls_ca": files["ca.pem"], "tls_cert": files["expired.pem"], "tls_key": files["expired.key"]}
+    said = refusal(guarded, "printer", **over, token_file=files["token"])
+    assert re.search(rf"tls_cert \S+expired.pem has expired on {DATE}: renew it$", said), said
 
 
 def test_a_certificate_that_expires_is_the_last_error(

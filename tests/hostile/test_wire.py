@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
-import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,21 +14,13 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+import raw_http2 as raw
+from raw_http2 import PREFACE, SETTINGS, frame
 
 from learn_rt.v1 import predictor_pb2 as pb
 from learn_rt.v1 import predictor_pb2_grpc as rpc
 
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 PREDICT = "/learn_rt.v1.Predictor/Predict"
-
-
-def frame(kind: int, flags: int, stream: int, payload: bytes, length: int | None = None) -> bytes:
-    """Return an HTTP/2 frame; `length` is what its header claims."""
-    size = len(payload) if length is None else length
-    return struct.pack(">I", size)[1:] + struct.pack(">BBI", kind, flags, stream) + payload
-
-
-SETTINGS = frame(4, 0, 0, b"")
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +82,21 @@ BYTES: dict[str, Callable[[np.random.Generator], list[bytes]]] = {
     "a flood of pings": lambda r: [PREFACE, SETTINGS, frame(6, 0, 0, b"12345678") * 2000],
     "a flood of settings": lambda r: [PREFACE, SETTINGS * 2000],
     "windows that overflow": lambda r: [PREFACE, SETTINGS, frame(8, 0, 0, b"\x7f\xff\xff\xff") * 3],
+    "a flood of continuations": lambda r: [PREFACE, SETTINGS, frame(1, 0, 1, raw.fields(PREDICT)),
+                                frame(9, 0, 1, raw.field(b"x", b"y" * 4000)) * 2000],
+    "empty continuations without end": lambda r: [PREFACE, SETTINGS, frame(1, 0, 1, raw.fields(PREDICT)),
+                                frame(9, 0, 1) * 5000],
+    "a list of headers of 8 MiB": lambda r: [PREFACE, SETTINGS, frame(1, 0, 1, raw.fields(PREDICT)),
+                                *(frame(9, 4 * (i == 511), 1, raw.field(b"x", b"y" * 16000)) for i in range(512))],
+    "a header field of 2 GiB": lambda r: [PREFACE, SETTINGS,
+                                frame(1, 4, 1, b"\0\x01x\x7f\x80\xff\xff\xff\x07" + b"y" * 99)],
+    "a flood of empty messages": lambda r: [PREFACE, SETTINGS, raw.call(PREDICT), raw.message(b"") * 2000],
+    "a flood of empty data": lambda r: [PREFACE, SETTINGS, raw.call(PREDICT), frame(0, 0, 1) * 5000],
+    "messages that claim 4 GiB": lambda r: [PREFACE, SETTINGS, raw.call(PREDICT),
+                                frame(0, 0, 1, b"\0\xff\xff\xff\xff")],
+    "compression that is none": lambda r: [PREFACE, SETTINGS, raw.call(PREDICT), frame(0, 0, 1, b"\x01\0\0\0\x02ab")],
+    "a flood of tables": lambda r: [PREFACE, *(frame(4, 0, 0, b"\0\x01" + r.bytes(4)) for _ in range(2000))],
+    "a flood of half calls": lambda r: [PREFACE, SETTINGS, *(raw.call(PREDICT, i) for i in range(1, 4000, 2))],
     "streams reset as soon as opened": lambda r: [PREFACE, SETTINGS, *(frame(1, 4, i, b"\x82\x86") +
                                 frame(3, 0, i, b"\0\0\0\x08") for i in range(1, 2001, 2))],
 }  # fmt: skip

@@ -139,7 +139,10 @@ def fails(*arguments: str | Path) -> str:
         ("--tls-client-ca @ca.pem", "--tls-client-ca needs --tls-cert and --tls-key"),
         ("@tls --tls-cert @server.pem --tls-key @client.key", r"client.key is no private key in PEM, .* mismatch"),
         ("@tls --tls-cert @token --tls-key @server.key", "token is no certificate in PEM"),
-        ("@tls --tls-cert @expired.pem --tls-key @expired.key", "expired.pem has expired"),
+        (
+            "@tls --tls-cert @expired.pem --tls-key @expired.key",
+            r"expired.pem has expired on 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC: renew it",
+        ),
         ("@tls --tls-cert @none.pem --tls-key @server.key", "none.pem: No such file or directory"),
         ("--tokens @token", "token, line 1 is not `sha256:SALT:HASH`, as `learn-serve --hash-token` writes it"),
         ("--tokens @empty", "empty holds no token: nobody could come in"),
