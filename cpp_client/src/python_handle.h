@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "fork_mark.h"
 #include "learn_rt/spec.h"
 #include "stream_client.h"
 #include "turn.h"
@@ -74,13 +75,22 @@ class PythonHandle {
 
   AnyClient& open() {
     if (!client_) throw py::value_error("the client is closed");
+    if (forked()) {
+      throw std::runtime_error(
+          "this process was forked from the one that connected the client, whose stream it is: start processes with "
+          "spawn, and connect there");
+    }
     return *client_;
   }
 
   const Spec& promised() const { return promised_; }
 
  private:
+  bool forked() const noexcept { return mark_.is_forked(); }
+
   void close() {
+    // Its threads and its stream are the parent's: what is here is a copy that nobody may end.
+    if (forked()) return static_cast<void>(client_.release());
     const Turn held = turn();
     const py::gil_scoped_release release;
     client_.reset();
@@ -90,6 +100,7 @@ class PythonHandle {
   Spec promised_;
   py::object spec_;
   std::atomic<bool> busy_{false};
+  const ForkMark mark_;
 };
 
 // The connected client as a Python object. Raises ConnectionError: it cannot be had; throws IsRollout as it comes.

@@ -48,7 +48,12 @@ void ShmSeat::map(const std::string& file) {
     throw std::runtime_error(errno == ENOENT ? "no server listens there (learn-serve --listen " + address_ + ")"
                                              : std::string("shm_open: ") + std::strerror(errno));
   struct stat found {};
-  if (::fstat(fd_, &found) != 0 || static_cast<std::size_t>(found.st_size) != sizeof(shm::Segment))
+  if (::fstat(fd_, &found) != 0) throw std::runtime_error(std::string("fstat: ") + std::strerror(errno));
+  // Anybody may have made a file of this name, and would answer.
+  if (found.st_uid != ::geteuid() || (found.st_mode & 077) != 0)
+    throw std::runtime_error("the segment is not this user's alone (owner " + std::to_string(found.st_uid) +
+                             "): use a Unix socket to reach another user's server");
+  if (static_cast<std::size_t>(found.st_size) != sizeof(shm::Segment))
     throw std::runtime_error("the segment has another layout: the server is of another version, or just starts");
   if (!server_lives()) throw std::runtime_error("the server that listened there is dead");
   void* memory = ::mmap(nullptr, sizeof(shm::Segment), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd_, 0);

@@ -73,7 +73,7 @@ class Operated:
     @property
     def metrics_url(self) -> str | None:
         """Where the metrics are; None: there are none."""
-        return self._metrics and self._metrics.url
+        return None if self._metrics is None else self._metrics.url
 
     def ready(self) -> None:
         """Say that streams are taken."""

@@ -91,7 +91,11 @@ bool OwnSegment::create() {
 // Takes the name from a segment that nobody owns. False when somebody does.
 bool OwnSegment::remove_stale() const {
   const File found(::shm_open(file_.c_str(), O_RDWR | O_CLOEXEC, 0));
-  if (found.fd < 0) return errno == ENOENT;  // it has just gone
+  if (found.fd < 0 && errno == ENOENT) return true;  // it has just gone
+  struct stat whose {};
+  const bool theirs = found.fd < 0 ? errno == EACCES : ::fstat(found.fd, &whose) == 0 && whose.st_uid != ::geteuid();
+  if (theirs) throw std::runtime_error(address_ + ": /dev/shm" + file_ + " is another user's: take another name");
+  if (found.fd < 0) return false;
   if (!lock_server(found.fd)) return false;
   // While we have this lock nobody else can take the name away, so what has it now is what we remove.
   const File now(::shm_open(file_.c_str(), O_RDWR | O_CLOEXEC, 0));

@@ -52,7 +52,7 @@ void SpinStream::answer() {
   to_do_ = 2;
   handler_->writing();
   call_.Write(*handler_->sent(), tag(kWritten));
-  hear(handler_->arrival());
+  hear(handler_->came_at());
   frontend_.settle_later(*this);
 }
 

@@ -34,7 +34,7 @@ class StreamHandler {
   const grpc::ByteBuffer* sent() const { return &sent_; }
 
   // When the message in hand came.
-  std::chrono::steady_clock::time_point arrival() const noexcept { return arrival_; }
+  std::chrono::steady_clock::time_point came_at() const noexcept { return arrival_; }
 
   // Answers the message that was read. Not OK ends the stream.
   grpc::Status answer() {
