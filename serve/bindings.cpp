@@ -7,9 +7,9 @@
 #include <tuple>
 #include <vector>
 
+#include "learn_rt/repository_folders.h"
 #include "operations_bindings.h"
 #include "server.h"
-#include "version_folders.h"
 
 namespace py = pybind11;
 using namespace learn_rt::serve;
@@ -95,9 +95,9 @@ PYBIND11_MODULE(_serve, m) {
            "Raises: RuntimeError: nothing is recorded, or which file cannot be written, and why.")
       .def("stop", &stop, py::arg("drain_s") = 1.0, without_gil,
            "Be not ready, give streams `drain_s` seconds to end by themselves, end the others with UNAVAILABLE.");
-  m.def("model_folders", &model_folders, py::arg("repository"),
+  m.def("model_folders", &learn_rt::model_folders, py::arg("repository"),
         "Return the names of the models in a repository: its folders that hold a version, and are not hidden.");
-  m.def("version_folders", &version_folders, py::arg("model"),
+  m.def("version_folders", &learn_rt::version_folders, py::arg("model"),
         "Return the versions in a model's folder, ascending: its folders whose names are positive integers.");
   bind_operations(m, server);
 }

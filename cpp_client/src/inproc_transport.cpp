@@ -1,49 +1,36 @@
 #include "inproc_transport.h"
 
-#include <charconv>
-#include <optional>
 #include <stdexcept>
+#include <vector>
 
 #include "learn_rt/doorbell.h"
+#include "learn_rt/repository_folders.h"
 
 namespace learn_rt::client {
-namespace {
 
 namespace fs = std::filesystem;
 
-std::optional<std::int64_t> as_version(const std::string& name) {
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (error != std::errc() || end != name.data() + name.size() || number < 1) return std::nullopt;
-  return number;
-}
-
-}  // namespace
-
 fs::path version_folder(const fs::path& repository, const std::string& model, const std::string& version) {
-  if (model.empty() || model.find_first_of("/\\") != std::string::npos || model[0] == '.')
+  if (!can_be_model(model))
     throw std::runtime_error("a model's name must be a folder's in the repository, got '" + model + "'");
   const fs::path folder = repository / model;
   if (!fs::is_directory(folder)) throw std::runtime_error("no such model folder: " + folder.string());
-  if (!version.empty() && version != "stable") {
-    if (!as_version(version) || !fs::is_directory(folder / version))
-      throw std::runtime_error("version must be a number with a folder in " + folder.string() + ", or stable, got '" +
-                               version + "'");
-    return folder / version;
+  const std::vector<std::int64_t> versions = version_folders(folder);
+  if (version.empty() || version == "stable") {
+    if (versions.empty()) throw std::runtime_error("no version in " + folder.string());
+    return folder / std::to_string(versions.back());
   }
-  std::optional<std::int64_t> newest;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const auto number = entry.is_directory() ? as_version(entry.path().filename().string()) : std::nullopt;
-    if (number && (!newest || *number > *newest)) newest = number;
+  for (const std::int64_t each : versions) {
+    if (std::to_string(each) == version) return folder / version;
   }
-  if (!newest) throw std::runtime_error("no version in " + folder.string());
-  return folder / std::to_string(*newest);
+  throw std::runtime_error("version must be a number with a folder in " + folder.string() + ", or stable, got '" +
+                           version + "'");
 }
 
 Spec InprocTransport::describe(const std::string& model, const std::string& version, std::chrono::milliseconds) {
   const fs::path folder = version_folder(repository_, model, version);
   model_ = Model::load(folder);
-  version_ = *as_version(folder.filename().string());
+  version_ = std::stoll(folder.filename().string());
   return model_->spec();
 }
 

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <exception>
 
+#include "learn_rt/repository_folders.h"
 #include "privileges.h"
 #include "status.h"
-#include "version_folders.h"
 
 namespace learn_rt::serve {
 namespace {

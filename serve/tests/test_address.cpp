@@ -1,8 +1,8 @@
-#include "address.h"
-
 #include <gtest/gtest.h>
 
 #include <stdexcept>
+
+#include "address.h"
 
 namespace learn_rt::serve {
 namespace {

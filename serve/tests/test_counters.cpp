@@ -1,7 +1,6 @@
-#include "counters.h"
-
 #include <gtest/gtest.h>
 
+#include "counters.h"
 #include "learn_rt/flags.h"
 
 namespace learn_rt::serve {

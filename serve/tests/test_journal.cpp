@@ -1,5 +1,3 @@
-#include "journal.h"
-
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -7,6 +5,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "journal.h"
 
 namespace learn_rt::serve {
 namespace {

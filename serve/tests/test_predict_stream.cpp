@@ -1,10 +1,9 @@
-#include "predict_stream.h"
-
 #include <gtest/gtest.h>
 
 #include <limits>
 
 #include "learn_rt/flags.h"
+#include "predict_stream.h"
 #include "sum_model.h"
 
 namespace learn_rt::serve {

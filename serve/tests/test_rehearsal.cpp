@@ -1,6 +1,6 @@
-#include "rehearsal.h"
-
 #include <gtest/gtest.h>
+
+#include "rehearsal.h"
 
 namespace learn_rt::serve {
 namespace {

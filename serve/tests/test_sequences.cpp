@@ -1,10 +1,9 @@
-#include "sequences.h"
-
 #include <gtest/gtest.h>
 
 #include <thread>
 #include <vector>
 
+#include "sequences.h"
 #include "sum_model.h"
 
 namespace learn_rt::serve {

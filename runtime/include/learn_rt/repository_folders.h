@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace learn_rt::serve {
+namespace learn_rt {
 
 // What a repository's folder holds, <repository>/<name>/<version>/. A folder that cannot be read holds nothing.
 
@@ -22,4 +22,4 @@ bool can_be_model(const std::string& name);
 // The names, sizes and times of a version's files: another text when one of them has changed.
 std::string fingerprint(const std::filesystem::path& version);
 
-}  // namespace learn_rt::serve
+}  // namespace learn_rt

@@ -1,11 +1,11 @@
-#include "version_folders.h"
+#include "learn_rt/repository_folders.h"
 
 #include <algorithm>
 #include <charconv>
 #include <set>
 #include <system_error>
 
-namespace learn_rt::serve {
+namespace learn_rt {
 namespace {
 
 namespace fs = std::filesystem;
@@ -73,4 +73,4 @@ std::string fingerprint(const fs::path& version) {
   return text;
 }
 
-}  // namespace learn_rt::serve
+}  // namespace learn_rt
