@@ -106,7 +106,7 @@ def test_an_export_that_does_not_fit_leaves_the_version_before(small: Any, small
     before = {path.name: path.read_bytes() for path in (models / "printer" / "1").iterdir()}
     fill(disk)
     with pytest.raises(OSError, match="No space left on device"):
-        export_servable(small.module, small.spec, small.held_out, models, formats=("onnx",), version=2)
+        export_servable(small.module, small.spec, small.held_out, models, formats=("onnx",))
     assert [path.name for path in (models / "printer").iterdir() if path.is_dir()] == ["1"]
     assert {path.name: path.read_bytes() for path in (models / "printer" / "1").iterdir()} == before
 
