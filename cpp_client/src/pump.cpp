@@ -108,6 +108,7 @@ void Pump::open() {
   stream_start_ = std::max(samples_.begin(), owed > history_ ? owed - history_ : 0);
   sent_.store(stream_start_, std::memory_order_relaxed);
   received_.store(stream_start_, std::memory_order_relaxed);
+  under_way_.store(0, std::memory_order_relaxed);
   progress_ = stream_start_;
   progress_ns_ = now_ns();
   Opening opening = opening_;
@@ -187,7 +188,7 @@ void Pump::forget_unwanted() {
 // How many samples can go into one message now.
 std::size_t Pump::sendable() {
   const std::size_t transport_room = link_.load(std::memory_order_acquire) == Link::kOpen ? transport_->room() : 0;
-  if (transport_room == 0) return 0;
+  if (transport_room == 0 || under_way_.load(std::memory_order_acquire) == kUnderWay) return 0;
   const auto sent = sent_.load(std::memory_order_relaxed);
   // In this order: an answer that arrives in between is counted twice, never missed.
   const auto owed = owed_.load(std::memory_order_acquire);
@@ -207,7 +208,9 @@ void Pump::send(std::size_t n) {
   }
   SampleHead& head = *samples_.at(first).head;
   head.chunk = n;
-  sent_.store(first + n, std::memory_order_release);  // before it goes out: the answer may be quicker than the call
+  // Before it goes out: the answer may be quicker than the call.
+  under_way_.fetch_add(1, std::memory_order_relaxed);
+  sent_.store(first + n, std::memory_order_release);
   try {
     transport_->send({first, head.stamp_ns, chunk_.data(), n, n_features_});
   } catch (const std::exception& error) {
@@ -266,7 +269,10 @@ void Pump::answered(const Reply& reply) noexcept {
     return;
   }
   deliver(reply);
-  if (!spin_ && !direct()) control_.ring();
+  const bool held_back = under_way_.fetch_sub(1, std::memory_order_release) == kUnderWay;
+  if (spin_ || direct()) return;
+  control_.ring();
+  if (held_back) bell_.ring();
 }
 
 Asked Pump::asked() LEARN_RT_REALTIME {

@@ -80,6 +80,9 @@ class Pump final : private Receiver {
  private:
   // How often a stream that is down, waited for or carried by the control thread is looked after.
   static constexpr std::int64_t kLookNs = 20'000'000;
+  // So many messages may wait for their answers; what is pushed meanwhile goes into one. On a loaded machine a message
+  // costs a server some milliseconds of waiting for its turn, whatever is in it.
+  static constexpr std::uint32_t kUnderWay = 16;
 
   enum class Link : std::uint32_t { kDown, kOpening, kOpen, kLost };
   // Who may call the transport of a stream: the I/O thread; the control thread, which is not there now; or it is.
@@ -125,10 +128,11 @@ class Pump final : private Receiver {
   Doorbell bell_;
 
   // Positions on the samples' ring. `sent_` and `received_` are this stream's, whose replay comes before what is owed.
-  std::atomic<std::uint64_t> sent_{0};      // the next sample to send
-  std::atomic<std::uint64_t> received_{0};  // the next sample to be answered
-  std::atomic<std::uint64_t> owed_{0};      // the next sample whose answer the control thread is to get
-  std::atomic<std::uint64_t> wanted_{0};    // the oldest sample whose answer the control thread waits for
+  std::atomic<std::uint64_t> sent_{0};       // the next sample to send
+  std::atomic<std::uint64_t> received_{0};   // the next sample to be answered
+  std::atomic<std::uint32_t> under_way_{0};  // messages sent and not answered
+  std::atomic<std::uint64_t> owed_{0};       // the next sample whose answer the control thread is to get
+  std::atomic<std::uint64_t> wanted_{0};     // the oldest sample whose answer the control thread waits for
   std::atomic<Link> link_{Link::kDown};
   std::atomic<bool> up_{false}, stop_{false};
   std::atomic<bool> refused_{false};  // every endpoint was tried once

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <string>
+#include <thread>
 
 #include "checks.h"
 #include "learn_rt/client.h"
@@ -115,6 +116,28 @@ TEST(Client, WaitingSamplesShareAMessageAndASingleOneGoesAlone) {
   const auto& sizes = loop.script->chunk_sizes;
   EXPECT_LE(sizes.size(), 10U);
   EXPECT_EQ(*std::max_element(sizes.begin(), sizes.end()), 256U);
+}
+
+TEST_P(ClientBothWays, WhatComesWhileSixteenMessagesWaitForTheirAnswersGoesIntoOne) {
+  loop_.script->hold();
+  const auto client = loop_.connect();
+  const auto samples = smooth_path(216);
+  for (std::size_t k = 0; k < 16; ++k) {
+    ASSERT_TRUE(client->try_push(&samples[2 * k]));
+    wait_until([&] { return loop_.script->n_held() == k + 1; });
+  }
+  for (std::size_t k = 16; k < 216; ++k) ASSERT_TRUE(client->try_push(&samples[2 * k]));
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(loop_.script->n_held(), 16U);
+  loop_.script->release();
+  const auto expected = reference_answers(samples);
+  for (std::size_t k = 0; k < 216;) {
+    Prediction prediction;
+    if (client->try_pop(prediction)) ASSERT_EQ(prediction.values[1], expected.values[2 * k++ + 1]);
+  }
+  const std::lock_guard lock(loop_.script->mutex);
+  EXPECT_EQ(loop_.script->chunk_sizes.size(), 17U);
+  EXPECT_EQ(loop_.script->chunk_sizes.back(), 200U);
 }
 
 TEST(Client, AFullRingRefusesASampleAndCountsIt) {
