@@ -184,6 +184,9 @@ struct Totals {
     replaced += stats.replaced;
     faults += stats.faults;
   }
+  std::uint64_t rarest() const {
+    return std::min({late, duplicated, disordered, garbled, reconnects, replaced, faults});
+  }
 };
 
 void run_through(std::uint64_t seed, Totals& totals) {
@@ -226,17 +229,15 @@ void run_through(std::uint64_t seed, Totals& totals) {
 
 TEST(Envelope, NoSequenceOfWhatCanGoWrongLeavesIt) {
   Totals totals;
-  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+  // On a slow machine it takes more of them until everything has happened.
+  for (std::uint64_t seed = 1; seed <= 12 || (seed <= 60 && totals.rarest() <= 20); ++seed) {
     SCOPED_TRACE(seed);
     run_through(seed, totals);
     if (HasFatalFailure()) return;
   }
-  // It all happened.
   EXPECT_GT(totals.answered, 200U);
   EXPECT_GT(totals.missed, 200U);
-  for (const auto count : {totals.late, totals.duplicated, totals.disordered, totals.garbled, totals.reconnects,
-                           totals.replaced, totals.faults})
-    EXPECT_GT(count, 20U);
+  EXPECT_GT(totals.rarest(), 20U);
 }
 
 }  // namespace
