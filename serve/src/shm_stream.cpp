@@ -29,7 +29,7 @@ ShmStream::ShmStream(shm::Slot& slot, shm::Wait wait, std::unique_ptr<HostedSess
       answers_(slot.answers, slot.answer_bytes, hosted_->session().n_outputs()),
       sample_(hosted_->session().n_features()),
       answer_(hosted_->session().n_outputs()),
-      rehearsal_(static_cast<std::int64_t>(hosted_->host().spec().dt_s * 1e9)) {
+      rehearsal_(static_cast<std::int64_t>(hosted_->host().spec().dt_s * 1e9), true) {
   if (std::min(samples_.capacity(), answers_.capacity()) < shm::kLeastRecords)
     throw std::runtime_error("its samples and answers are too wide for shared memory: use a Unix socket");
   hear(std::chrono::steady_clock::now());  // it says what it wants before there is a stream
@@ -117,7 +117,7 @@ bool ShmStream::wait_for_sample() {
   const std::int64_t asleep_from_ns = now_ns() + (wait_ == shm::kDoze ? Rehearsal::kGuardNs + kLateNs : 0);
   for (unsigned i = 1; wait_ == shm::kSpin || now_ns() < asleep_from_ns; ++i) {
     if (samples_.waiting() != 0) return true;
-    if (rehearsal_.wanted() && i % kGlances == 1 && now_ns() >= rehearsal_.nearly_due_ns()) rehearse();
+    if (i % kGlances == 1 && rehearsal_.wanted(now_ns())) rehearse();
     if (i % kLooks == 0 && ending_.load(std::memory_order_relaxed)) return false;
     relax();
   }
@@ -135,7 +135,7 @@ void ShmStream::until_due() {
 // What the thread or its core did meanwhile has pushed the model out of the caches.
 void ShmStream::rehearse() {
   hosted_->session().rehearse();
-  rehearsal_.done();
+  rehearsal_.done(now_ns());
 }
 
 }  // namespace learn_rt::serve

@@ -59,16 +59,16 @@ void SpinStream::answer() {
 void SpinStream::settle() {
   handler_->settle();
   if (const ModelHost* host = handler_->exchange().served()) {
-    if (!rehearsal_) rehearsal_.emplace(static_cast<std::int64_t>(host->spec().dt_s * 1e9));
+    if (!rehearsal_) rehearsal_.emplace(static_cast<std::int64_t>(host->spec().dt_s * 1e9), false);
     rehearsal_->answered(handler_->arrival().count(), handler_->took().count());
   }
   one_done();
 }
 
 void SpinStream::rehearse(std::int64_t now_ns) {
-  if (!rehearsal_ || !rehearsal_->wanted() || !reading_ || now_ns < rehearsal_->nearly_due_ns()) return;
+  if (!rehearsal_ || !reading_ || !rehearsal_->wanted(now_ns)) return;
   handler_->rehearse();
-  rehearsal_->done();
+  rehearsal_->done(now_ns);
 }
 
 void SpinStream::one_done() {
