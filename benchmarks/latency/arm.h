@@ -27,6 +27,8 @@ class Arm {
     stages.compute = call_ns;
     return stages;
   }
+  // What a loop that polls the clock can do shortly before its tick; not timed.
+  virtual void rehearse() {}
   // What is left to do once the answer is out; timed apart.
   virtual void settle() {}
 

@@ -38,6 +38,8 @@ class ClientArm final : public Arm {
     return last_.flags;
   }
 
+  void rehearse() override { client_->rehearse(); }
+
   Stages stages(std::int64_t call_ns) const noexcept override {
     Stages stages;
     stages.queue = last_.queue_ns;

@@ -165,6 +165,8 @@ class Client:
     @property
     def endpoint(self) -> str:
         """The address of the stream that is up, or was the last one to be tried."""
+    def rehearse(self) -> None:
+        """Bring what the next `predict` needs back into the caches: for a loop that polls, before its tick."""
     def flush(self) -> bool:
         """Push the last sample `preview` times more, for the answers to the last ticks; False when there is no room."""
     def run(

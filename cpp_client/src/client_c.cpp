@@ -155,6 +155,7 @@ void learn_rt_due(learn_rt_client* client, uint64_t sequence, const float* nomin
 int learn_rt_flush(learn_rt_client* client) { return client->client->flush() ? 1 : 0; }
 
 void learn_rt_clear_fault(learn_rt_client* client) { client->client->clear_fault(); }
+void learn_rt_rehearse(learn_rt_client* client) { client->client->rehearse(); }
 
 int learn_rt_fault(const learn_rt_client* client) { return client->client->fault() ? 1 : 0; }
 

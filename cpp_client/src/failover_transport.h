@@ -30,6 +30,7 @@ class FailoverTransport final : public Transport {
   bool direct() const noexcept override { return now().direct(); }
   void wait(std::int64_t until_ns) noexcept override { now().wait(until_ns); }
   void interrupt() noexcept override { now().interrupt(); }
+  void rehearse() noexcept override { now().rehearse(); }
   std::int64_t polls_ns() const noexcept override { return now().polls_ns(); }
   std::string gone() const override { return now().gone(); }
   bool move_on(bool served) noexcept override;

@@ -58,6 +58,11 @@ void Pump::start() {
   if (!up()) throw std::runtime_error(last_error());
 }
 
+void Pump::start_alone() {
+  open();
+  hand_over();
+}
+
 std::string Pump::last_error() const {
   const std::lock_guard lock(error_mutex_);
   return error_;

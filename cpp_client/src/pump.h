@@ -56,6 +56,8 @@ class Pump final : private Receiver {
 
   // Returns once the stream is open. Throws std::runtime_error with the cause.
   void start();
+  // In place of start(), over a direct transport that opens at once: there is no I/O thread.
+  void start_alone();
 
   // Control thread, after it pushed a sample or took an answer out: sends what can go, or lets the I/O thread do it.
   void wake() LEARN_RT_REALTIME;
@@ -65,6 +67,8 @@ class Pump final : private Receiver {
   void carry() LEARN_RT_REALTIME;
   // Control thread: when it carries, sleeps until there may be an answer, or until then; else false.
   bool sleep(std::int64_t until_ns) LEARN_RT_REALTIME;
+  // Control thread: when it carries, has the transport fetch what it needs for the next sample.
+  void rehearse() LEARN_RT_REALTIME;
   // For how long an answer is polled for before sleep().
   std::int64_t polls_ns() const LEARN_RT_REALTIME { return direct() ? transport_->polls_ns() : Transport::kPollNs; }
   // Control thread: nobody waits any more for answers to samples before this one. Of them, those that have no answer

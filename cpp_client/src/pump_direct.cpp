@@ -92,6 +92,12 @@ void Pump::carry() LEARN_RT_REALTIME {
   leave();
 }
 
+void Pump::rehearse() LEARN_RT_REALTIME {
+  if (!enter()) return;
+  transport_->rehearse();
+  leave();
+}
+
 bool Pump::sleep(std::int64_t until_ns) LEARN_RT_REALTIME {
   if (!enter()) return false;
   visits_.store(visits_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);

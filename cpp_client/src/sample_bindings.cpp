@@ -56,6 +56,11 @@ class PyClient : public PythonHandle<Client> {
     open().clear_fault();
   }
 
+  void rehearse() {
+    const Turn held = turn();
+    open().rehearse();
+  }
+
   const Client& client() { return open(); }
 
   bool try_push(const py::object& sample) {
@@ -187,6 +192,7 @@ void bind_samples(py::module_& m) {
       .def("due", &PyClient::due, "sequence"_a, "nominal"_a = py::none())
       .def("flush", &PyClient::flush)
       .def("clear_fault", &PyClient::clear_fault)
+      .def("rehearse", &PyClient::rehearse)
       .def(
           "dump",
           [](PyClient& self, const std::string& reason) {

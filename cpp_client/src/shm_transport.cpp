@@ -114,6 +114,10 @@ void ShmTransport::interrupt() noexcept {
   stream_->seat.slot().answers.bell.ring();
 }
 
+void ShmTransport::rehearse() noexcept {
+  if (stream_) stream_->samples.prefetch();
+}
+
 std::int64_t ShmTransport::polls_ns() const noexcept { return wait_ == shm::kDoze ? kDozeNs : kPollNs; }
 
 // Takes one answer; hands a chunk's over when it was the last of them.

@@ -27,6 +27,7 @@ class ShmTransport final : public Transport {
   bool direct() const noexcept override { return true; }
   void wait(std::int64_t until_ns) noexcept override;
   void interrupt() noexcept override;
+  void rehearse() noexcept override;
   std::int64_t polls_ns() const noexcept override;
   std::string gone() const override;
 

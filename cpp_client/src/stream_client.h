@@ -34,7 +34,9 @@ std::unique_ptr<Client> connect(std::unique_ptr<Transport> transport, const std:
 // not go through the deadline policy.
 class StreamClient final : public Client {
  public:
-  StreamClient(std::unique_ptr<Transport> transport, const std::string& model, Spec spec, const ClientOptions& options);
+  // `alone`: without an I/O thread, over a direct transport that opens at once.
+  StreamClient(std::unique_ptr<Transport> transport, const std::string& model, Spec spec, const ClientOptions& options,
+               bool alone = false);
 
   bool try_push(const float* sample) LEARN_RT_REALTIME override { return push(sample); }
   bool try_pop(Prediction& prediction) LEARN_RT_REALTIME override;
@@ -44,6 +46,7 @@ class StreamClient final : public Client {
   const Prediction& due(std::uint64_t sequence, const float* nominal) LEARN_RT_REALTIME override;
   bool flush() LEARN_RT_REALTIME override;
   void clear_fault() LEARN_RT_REALTIME override;
+  void rehearse() LEARN_RT_REALTIME override;
   std::string dump(const std::string& reason) override;
 
   bool fault() const noexcept override { return fault_.load(std::memory_order_relaxed); }
@@ -95,7 +98,8 @@ class StreamClient final : public Client {
   bool ticked_ = false;  // a sample was pushed since the last value was handed out
   std::atomic<bool> fault_{false};
   Counter pushed_{0}, answered_{0}, missed_{0}, late_{0}, overruns_{0}, replaced_{0}, faults_{0};
-  Pump pump_;  // last: its thread uses what is above
+  Pump pump_;                                 // its thread uses what is above
+  std::unique_ptr<StreamClient> understudy_;  // what rehearse() asks; it has none itself
 };
 
 }  // namespace learn_rt::client

@@ -98,6 +98,8 @@ class Transport {
   virtual void wait(std::int64_t /*until_ns*/) noexcept {}
   // Of a direct one, any thread: from now on no wait() on this stream sleeps.
   virtual void interrupt() noexcept {}
+  // Of a direct one, poll()'s thread: fetches what the next send() needs into the caches.
+  virtual void rehearse() noexcept {}
   // For how long an answer is polled for before it is worth a sleep.
   virtual std::int64_t polls_ns() const noexcept { return kPollNs; }
   // Of one that is polled: why the stream is over, or empty. Any thread, beside poll().

@@ -43,6 +43,27 @@ TEST_P(ClientBothWays, PredictPassesTheModelsAnswersToTheBit) {
   EXPECT_EQ(stats.missed + stats.late + stats.overruns + stats.reconnects, 0U);
 }
 
+TEST_P(ClientBothWays, ARehearsalChangesNothing) {
+  loop_.options.inputs = {{"", OnInput::kHold, OnInput::kClamp}};
+  const auto client = loop_.connect();
+  const auto samples = smooth_path(300);
+  const auto expected = reference_answers(samples);
+  client->rehearse();  // with nothing to go by yet
+  for (std::size_t k = 0; k < 300; ++k) {
+    const Prediction prediction = client->predict(&samples[2 * k], kAmple);
+    ASSERT_EQ(prediction.sequence, k);
+    ASSERT_EQ(prediction.flags, expected.flags[k]);
+    const float value = prediction.values[1];
+    client->rehearse();
+    ASSERT_EQ(value, expected.values[2 * k + 1]);
+    ASSERT_EQ(prediction.values[1], value);  // stays what was handed out last
+  }
+  const ClientStats stats = client->stats();
+  EXPECT_EQ(stats.pushed, 300U);
+  EXPECT_EQ(stats.answered, 300U);
+  EXPECT_EQ(stats.missed + stats.late + stats.overruns + stats.reconnects + stats.replaced, 0U);
+}
+
 TEST_P(ClientBothWays, EveryPushedSampleIsAnsweredInOrder) {
   const auto client = loop_.connect();
   const auto samples = smooth_path(20'000);

@@ -69,6 +69,7 @@ TEST_P(RealtimeThread, SpinningMakesNoSystemCallAndAllocatesNothing) {
       client->try_push(&samples[2 * k]);
       client->try_pop(prediction);
       client->latest();
+      client->rehearse();
     }
     client->flush();
   }));

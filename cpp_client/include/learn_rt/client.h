@@ -82,6 +82,9 @@ class Client {
   // Ends the fault that ClientOptions::fault_after misses in a row have latched. Until then every value is the
   // policy's, flagged kFault; samples still go to the model, so that its window is whole.
   virtual void clear_fault() LEARN_RT_REALTIME = 0;
+  // Brings what the next predict() needs back into the caches; changes nothing, and takes about a microsecond. For a
+  // loop that polls the clock, shortly before its tick.
+  virtual void rehearse() LEARN_RT_REALTIME = 0;
 
   // Writes what is kept of the stream to a file; returns its path. Any thread but the control thread: it blocks. Throws
   // std::runtime_error: nothing is recorded, or the file cannot be written, and why.

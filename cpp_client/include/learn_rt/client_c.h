@@ -133,6 +133,9 @@ void learn_rt_due(learn_rt_client* client, uint64_t sequence, const float* nomin
 int learn_rt_flush(learn_rt_client* client);
 /* Never blocks. Ends a latched fault. */
 void learn_rt_clear_fault(learn_rt_client* client);
+/* Never blocks. Brings what the next predict needs back into the caches, in about a microsecond: for a loop that polls
+ * the clock, shortly before its tick. */
+void learn_rt_rehearse(learn_rt_client* client);
 
 /* Any thread. */
 int learn_rt_fault(const learn_rt_client* client); /* 1: a fault is latched */

@@ -99,6 +99,7 @@ static void check_fault(const char* address, const char* model, const float* sam
   learn_rt_clear_fault(client);
   learn_rt_predict(client, sample, PATIENCE_NS, NULL, &prediction);
   expect((prediction.flags & LEARN_RT_BY_POLICY) == 0, "the model's answer after the fault");
+  learn_rt_rehearse(client);
   learn_rt_latest(client, &prediction);
   learn_rt_read_stats(client, &stats);
   expect(stats.faults == 1 && stats.missed == 3 && stats.replaced == 2, "the counts of the fault");

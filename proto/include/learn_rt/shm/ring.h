@@ -48,6 +48,11 @@ class Producer {
     std::memcpy(record, &head, sizeof head);
     std::memcpy(record + sizeof head, values, values_ * sizeof(float));
   }
+  // Brings the place of the next record to this core, to be written.
+  void prefetch() const LEARN_RT_REALTIME {
+    const auto* record = bytes_ + (head_ & (cut_.capacity - 1)) * cut_.stride;
+    for (std::size_t i = 0; i < cut_.stride; i += 64) __builtin_prefetch(record + i, 1);
+  }
   // Hands n records over, and wakes the consumer when it sleeps.
   void publish(std::size_t n) LEARN_RT_REALTIME {
     head_ += n;
