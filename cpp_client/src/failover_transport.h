@@ -27,6 +27,7 @@ class FailoverTransport final : public Transport {
   void send(const Chunk& chunk) override { now().send(chunk); }
   bool poll() override { return now().poll(); }
   void close() noexcept override { now().close(); }
+  bool carries_states() const noexcept override { return now().carries_states(); }
   bool direct() const noexcept override { return now().direct(); }
   void wait(std::int64_t until_ns) noexcept override { now().wait(until_ns); }
   void interrupt() noexcept override { now().interrupt(); }

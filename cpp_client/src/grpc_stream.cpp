@@ -73,7 +73,7 @@ void GrpcStream::take(const v1::PredictResponse& response) {
   receiver_.answered({response.sequence(), static_cast<std::int64_t>(response.stamp_ns()),
                       response.predictions().data(), static_cast<std::size_t>(response.predictions_size()),
                       response.flags().data(), static_cast<std::size_t>(response.flags_size()), response.compute_ns(),
-                      version_});
+                      version_, nullptr, response.state().data(), response.state().size()});
 }
 
 void GrpcStream::send(const Chunk& chunk) {

@@ -22,6 +22,7 @@ class GrpcTransport final : public Transport {
   void send(const Chunk& chunk) override;
   bool poll() override;
   void close() noexcept override;
+  bool carries_states() const noexcept override { return true; }
 
  private:
   const Endpoint endpoint_;

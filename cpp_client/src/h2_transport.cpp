@@ -7,6 +7,7 @@
 #include "learn_rt/doorbell.h"
 #include "predictor_messages.h"
 #include "server_transports.h"
+#include "state_keeping.h"
 
 namespace learn_rt::client {
 namespace {
@@ -57,6 +58,7 @@ Spec H2Transport::describe(const std::string& model, const std::string& version,
 void H2Transport::adopt(const Spec& spec) {
   n_features_ = spec.n_features();
   n_outputs_ = spec.n_outputs();
+  state_bytes_ = Keeping::of(spec, Swap::kPinned).state_bytes;
 }
 
 void H2Transport::open(const Opening& opening, Receiver& receiver) {
@@ -69,7 +71,7 @@ void H2Transport::open(const Opening& opening, Receiver& receiver) {
   terms.path = "/learn_rt.v1.Predictor/Predict";
   terms.first = write_first_request(opening);
   terms.largest_request = most_bytes(most * n_features_);
-  terms.largest_response = most * (sizeof(float) * n_outputs_ + kBytesOfFlags) + kBesideValues;
+  terms.largest_response = most * (sizeof(float) * n_outputs_ + kBytesOfFlags) + kBesideValues + state_bytes_;
   call_ = std::make_unique<H2Call>(endpoint_, std::move(terms), static_cast<H2Call::Sink&>(*this));
 }
 
@@ -93,7 +95,7 @@ void H2Transport::received(const char* message, std::size_t size) noexcept {
     return receiver_->opened(version_);
   }
   receiver_->answered({answer.sequence, answer.stamp_ns, predictions_.data(), answer.n_predictions, flags_.data(),
-                       answer.n_flags, answer.compute_ns, version_});
+                       answer.n_flags, answer.compute_ns, version_, nullptr, answer.state, answer.state_size});
 }
 
 void H2Transport::interrupt() noexcept {

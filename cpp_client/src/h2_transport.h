@@ -24,6 +24,7 @@ class H2Transport final : public Transport, private H2Call::Sink {
   bool poll() override { return !call_ || call_->step(); }
   void close() noexcept override { call_.reset(); }
 
+  bool carries_states() const noexcept override { return true; }
   bool direct() const noexcept override { return !spin_; }
   void wait(std::int64_t until_ns) noexcept override { call_->wait(until_ns); }
   void interrupt() noexcept override;
@@ -36,6 +37,7 @@ class H2Transport final : public Transport, private H2Call::Sink {
   const Endpoint endpoint_;
   const bool spin_;
   std::size_t n_features_ = 0, n_outputs_ = 0;
+  std::size_t state_bytes_ = 0;
   std::unique_ptr<H2Call> call_;
   Receiver* receiver_ = nullptr;
   bool opened_ = false;

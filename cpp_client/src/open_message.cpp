@@ -28,6 +28,8 @@ v1::Open open_message(const Opening& opening) {
   message.set_version(opening.version);
   message.set_contract_hash(opening.contract_hash);
   message.mutable_rest()->Add(opening.rest.begin(), opening.rest.end());
+  message.set_state(opening.state.data(), opening.state.size());
+  message.set_state_every(opening.state_every);
   if (opening.swap == Swap::kPinned) return message;
   message.set_swap(as_wire(opening.swap));
   message.set_crossfade_s(static_cast<float>(opening.crossfade_s));

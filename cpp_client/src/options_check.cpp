@@ -38,7 +38,7 @@ void check(const ClientOptions& options, const Spec& spec) {
     throw IsRollout("a model served as a stream must answer samples, this is a rollout: RolloutClient");
   const auto ahead = static_cast<double>(options.capacity + lead_of(options, spec) + spec.preview);
   const double samples = (sizeof(SampleHead) + 4.0 * static_cast<double>(spec.n_features())) *
-                         (ahead + static_cast<double>(replay_length(spec)));
+                         (ahead + static_cast<double>(Keeping::of(spec, options.swap).history));
   const double answers = (sizeof(AnswerHead) + 4.0 * static_cast<double>(spec.n_outputs())) * ahead;
   if (samples + answers > kMaxBytes)
     throw std::runtime_error("capacity, lead_s and the model's window must fit in " +

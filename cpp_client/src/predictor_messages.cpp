@@ -26,6 +26,8 @@ std::string write_open(const Opening& opening) {
   writer.add_string(2, opening.version);
   writer.add_string(3, opening.contract_hash);
   writer.add_packed_float(4, opening.rest.begin(), opening.rest.end());
+  if (!opening.state.empty()) writer.add_bytes(8, opening.state.data(), opening.state.size());
+  if (opening.state_every != 0) writer.add_uint32(9, opening.state_every);
   if (opening.swap == Swap::kPinned) return message;
   static_assert(static_cast<int>(Swap::kNow) == 1 && static_cast<int>(Swap::kAtRest) == 2 &&
                     static_cast<int>(Swap::kCrossfade) == 3,
@@ -133,6 +135,10 @@ bool read_answer(const char* message, std::size_t size, const AnswerRoom& room,
       keep_flags(cursor.varint(), room, answer);
     } else if (cursor.is(6, WireCursor::kVarint)) {
       answer.compute_ns = static_cast<std::uint32_t>(cursor.varint());
+    } else if (cursor.is(7, WireCursor::kBytes)) {
+      const WireCursor state = cursor.bytes();
+      answer.state = state.at();
+      answer.state_size = state.left();
     } else {
       cursor.skip();
     }

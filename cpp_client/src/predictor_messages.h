@@ -29,6 +29,8 @@ struct PredictAnswer {
   std::uint64_t sequence = 0;
   std::int64_t stamp_ns = 0, compute_ns = 0;
   std::size_t n_predictions = 0, n_flags = 0;  // as many as came: only those that there is room for are kept
+  const char* state = nullptr;                 // within the message
+  std::size_t state_size = 0;
 };
 
 // Where the repeated fields go.

@@ -24,10 +24,9 @@ Pump::Pump(std::unique_ptr<Transport> transport, const Spec& spec, Opening openi
       opening_(std::move(opening)),
       pinned_(opening_.swap == Swap::kPinned),
       spin_(options.wait == Wait::kSpin),
-      replayable_(spec.kind != Kind::kStateful || spec.forgetting > 0),
+      keeping_(Keeping::of(spec, opening_.swap)),
       io_cpu_(options.io_cpu),
       patience_ns_(std::chrono::nanoseconds(options.connect_timeout).count()),
-      history_(replay_length(spec)),
       n_features_(spec.n_features()),
       n_outputs_(spec.n_outputs()),
       max_chunk_(max_chunk(n_features_)),
@@ -35,6 +34,7 @@ Pump::Pump(std::unique_ptr<Transport> transport, const Spec& spec, Opening openi
       answers_(answers),
       control_(control),
       box_(box),
+      state_(keeping_.state_bytes),
       chunk_(max_chunk_ * n_features_),
       backoff_(options.jitter_seed) {}
 
@@ -109,8 +109,11 @@ std::int64_t Pump::next_look() const {
 }
 
 void Pump::open() {
-  const auto owed = owed_.load(std::memory_order_relaxed);
-  stream_start_ = std::max(samples_.begin(), owed > history_ ? owed - history_ : 0);
+  const auto owed = owed_.load(std::memory_order_relaxed), begin = samples_.begin();
+  const bool has_states = transport_->carries_states();
+  from_state_ = has_states && can_go_on();
+  stream_start_ =
+      from_state_ ? state_.position() : std::max(begin, owed > keeping_.history ? owed - keeping_.history : 0);
   sent_.store(stream_start_, std::memory_order_relaxed);
   received_.store(stream_start_, std::memory_order_relaxed);
   under_way_.store(0, std::memory_order_relaxed);
@@ -124,7 +127,15 @@ void Pump::open() {
   // What is replayed is not recorded: two answers that are stand before another version's, whose envelope goes on from
   // them.
   opening.swap_after = owed - stream_start_ + 2;
+  if (has_states) opening.state_every = keeping_.state_every;
+  if (from_state_) {
+    opening.state = state_.copy();
+    opening.rest.clear();
+  }
   link_.store(Link::kOpening, std::memory_order_release);
+  if (!keeping_.replayable && !from_state_ && begin > 0)
+    return lost("UNAVAILABLE: the stream can go on only from a state, and has none that can be given to " +
+                transport_->endpoint());
   try {
     transport_->open(opening, *this);
   } catch (const std::exception& error) {
@@ -171,12 +182,25 @@ void Pump::give_up() {
       error_ += "; the stream is pinned to version " + std::to_string(version) +
                 ", with which it began: serve that one, or connect anew (with swap to go on with others)";
   }
-  if (!replayable_ && sent_.load(std::memory_order_relaxed) > 0) {
+  if (keeping_.replayable && from_state_ && !served) {
     const std::lock_guard lock(error_mutex_);
-    error_ += "; the stream is not continued: the model states no forgetting length to replay";
+    if (error_.rfind("INVALID_ARGUMENT", 0) == 0) state_.forget();  // this server's files are others
+  }
+  if (!keeping_.replayable && samples_.begin() > 0 && !can_go_on()) {
+    const std::lock_guard lock(error_mutex_);
+    error_ += "; the stream is not continued: the model states no forgetting length to replay, and ";
+    error_ += state_.any() ? "more samples came since its last state than are kept" : "no state of it was told";
     retry_ns_ = kNever;
   }
   link_.store(Link::kDown, std::memory_order_release);
+}
+
+// Whether a new stream can begin with the state: all samples since are there.
+bool Pump::can_go_on() const { return state_.any() && state_.position() >= samples_.begin(); }
+
+void Pump::release_old() LEARN_RT_REALTIME {
+  const auto owed = owed_.load(std::memory_order_relaxed);
+  if (owed > samples_.begin() + keeping_.history) samples_.release(owed - keeping_.history);
 }
 
 // While there is no stream: samples for whose answers nobody waits any more are only to be remembered.
@@ -187,7 +211,7 @@ void Pump::forget_unwanted() {
     if (box_ != nullptr) box_->unanswered(owed, sample.head->stamp_ns, sample.values);
   }
   owed_.store(owed, std::memory_order_release);
-  if (owed > samples_.begin() + history_) samples_.release(owed - history_);
+  release_old();
 }
 
 // How many samples can go into one message now.
@@ -229,8 +253,11 @@ void Pump::opened(std::int64_t version) noexcept {
   std::int64_t none = 0;
   first_version_.compare_exchange_strong(none, version, std::memory_order_relaxed);
   answered_by_ = version;
-  if (box_ != nullptr)
-    box_->begin(stream_start_, version, stream_start_ == 0 && !opening_.rest.empty() ? opening_.rest.data() : nullptr);
+  if (box_ != nullptr) {
+    const bool rests = stream_start_ == 0 && !opening_.rest.empty();
+    from_state_ ? box_->go_on(stream_start_, version)
+                : box_->begin(stream_start_, version, rests ? opening_.rest.data() : nullptr);
+  }
   if (!link_.compare_exchange_strong(opening, Link::kOpen)) return;
   {
     const std::lock_guard lock(error_mutex_);
@@ -301,6 +328,7 @@ void Pump::deliver(const Reply& reply) {
   const auto now = now_ns();
   const auto first = received_.load(std::memory_order_relaxed);
   const auto n = samples_.at(first).head->chunk;
+  state_.take(reply);
   auto owed = owed_.load(std::memory_order_relaxed);
   for (std::uint64_t i = 0; i < n; ++i) {
     const auto position = first + i;
@@ -323,7 +351,7 @@ void Pump::deliver(const Reply& reply) {
   }
   owed_.store(owed, std::memory_order_release);
   received_.store(first + n, std::memory_order_release);
-  if (owed > samples_.begin() + history_) samples_.release(owed - history_);
+  release_old();
 }
 
 }  // namespace learn_rt::client

@@ -15,6 +15,7 @@
 #include "learn_rt/spec.h"
 #include "reply_fault.h"
 #include "ring.h"
+#include "state_keeping.h"
 #include "transport.h"
 
 namespace learn_rt::client {
@@ -111,6 +112,8 @@ class Pump final : private Receiver {
   void send_all() LEARN_RT_REALTIME;
   void take_all() LEARN_RT_REALTIME;
   void forget_unwanted();
+  void release_old() LEARN_RT_REALTIME;
+  bool can_go_on() const;
   std::size_t sendable();
   void send(std::size_t n);
   std::int64_t next_look() const;
@@ -121,10 +124,11 @@ class Pump final : private Receiver {
   const std::unique_ptr<Transport> transport_;
   const Opening opening_;
   const bool pinned_;  // to the version of the first stream
-  const bool spin_, replayable_;
+  const bool spin_;
+  const Keeping keeping_;
   const int io_cpu_;
   const std::int64_t patience_ns_;  // for the stream to open, and for an answer
-  const std::size_t history_, n_features_, n_outputs_, max_chunk_;
+  const std::size_t n_features_, n_outputs_, max_chunk_;
   SampleRing& samples_;
   AnswerRing& answers_;
   Doorbell& control_;
@@ -147,6 +151,8 @@ class Pump final : private Receiver {
   std::atomic<std::uint64_t> duplicated_{0}, disordered_{0}, garbled_{0};
   std::atomic<std::int64_t> first_version_{0};  // of the first stream; 0: not known
   std::int64_t answered_by_ = 0;                // the carrier's: the version of the last answer
+  KeptState state_;                             // the carrier's
+  bool from_state_ = false;                     // this stream began with one
   // The I/O thread's own.
   std::vector<float> chunk_;
   Backoff backoff_;

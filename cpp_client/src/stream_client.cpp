@@ -36,7 +36,7 @@ StreamClient::StreamClient(std::unique_ptr<Transport> transport, const std::stri
       spin_(options.wait == Wait::kSpin),
       lead_(lead_of(options, spec_)),
       fault_after_(options.fault_after),
-      samples_(options.capacity + lead_ + replay_length(spec_) + spec_.preview, spec_.n_features()),
+      samples_(options.capacity + lead_ + Keeping::of(spec_, options.swap).history + spec_.preview, spec_.n_features()),
       answers_(options.capacity + lead_ + spec_.preview, spec_.n_outputs()),
       guard_(spec_, options.inputs, options.rest),
       policy_(spec_, options.on_miss, options.envelope),

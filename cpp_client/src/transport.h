@@ -21,8 +21,10 @@ struct Opening {
   std::string model, version, contract_hash;
   std::vector<float> rest;  // empty: a cold start
   Swap swap = Swap::kPinned;
-  double crossfade_s = 0.0;      // 0: as the server has it
-  std::uint64_t swap_after = 0;  // samples that the version of the beginning is to answer
+  double crossfade_s = 0.0;       // 0: as the server has it
+  std::uint64_t swap_after = 0;   // samples that the version of the beginning is to answer
+  std::vector<char> state;        // that the session goes on from; empty: it begins
+  std::uint32_t state_every = 0;  // samples after which a reply is to carry the state; 0: never
 };
 
 // Samples that follow one another.
@@ -44,6 +46,8 @@ struct Reply {
   std::int64_t compute_ns;
   std::int64_t version;                    // of the model that answered; 0: not known
   const std::int64_t* versions = nullptr;  // of each answer, where they may differ within a chunk
+  const char* state = nullptr;             // of the session before this chunk, where one came
+  std::size_t state_size = 0;
 
   std::int64_t version_of(std::size_t i) const LEARN_RT_REALTIME { return versions != nullptr ? versions[i] : version; }
 };
@@ -89,6 +93,9 @@ class Transport {
   virtual bool poll() { return true; }
   // Ends the stream. The receiver is not called after it returns.
   virtual void close() noexcept = 0;
+
+  // Whether an opening may have a state, and replies may.
+  virtual bool carries_states() const noexcept { return false; }
 
   // Direct: from opened() on, room(), send(), poll() and wait() allocate nothing, take no lock and never block but in
   // wait(), so that the control thread may call them itself. Everything happens in poll().

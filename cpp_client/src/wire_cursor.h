@@ -27,6 +27,9 @@ class WireCursor {
     return ok_;
   }
   bool is(std::uint64_t field, Type type) const LEARN_RT_REALTIME { return field_ == field && type_ == type; }
+  // What was not read yet.
+  const char* at() const LEARN_RT_REALTIME { return at_; }
+  std::size_t left() const LEARN_RT_REALTIME { return static_cast<std::size_t>(end_ - at_); }
   bool more() const LEARN_RT_REALTIME { return ok_ && at_ != end_; }
 
   std::uint64_t varint() LEARN_RT_REALTIME {

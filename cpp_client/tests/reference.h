@@ -63,7 +63,7 @@ class ReferenceSession {
     return {static_cast<float>(0.9 * std::tanh(p / 21.0)), static_cast<float>(q)};
   }
 
-  const Spec spec_ = reference_spec();
+  Spec spec_ = reference_spec();
   EnvelopeLimiter limiter_{*spec_.outputs[0].envelope, spec_.dt_s, spec_.outputs[0].nominal};
   std::deque<Sample> window_;
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstring>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -21,6 +22,7 @@ class Script {
     Chunk chunk;
     std::vector<float> answers;
     std::vector<std::uint32_t> flags;
+    std::vector<char> state;
   };
 
   // Keeps answers back from now on.
@@ -61,6 +63,8 @@ class Script {
                 next.flags.size(),
                 1000,
                 1};
+    if (!next.state.empty()) reply.state = next.state.data();
+    reply.state_size = next.state.size();
     if (falsify) falsify(reply);
     for (int i = 0; i < copies && receiver != nullptr; ++i) receiver->answered(reply);
     given += next.chunk.n;
@@ -78,6 +82,10 @@ class Script {
   int refusals = 0;
   std::size_t lose_every = 0;  // the stream ends instead of taking every n-th chunk; 0: never
   std::function<void(Reply&)> falsify;
+  bool tells_states = true;  // where it is asked to
+  bool refuses_states = false;
+  std::vector<ReferenceSession> states;  // told: a state is a place here
+  std::uint64_t since_state = 0;
   ReferenceSession session;
   Receiver* receiver = nullptr;
   std::deque<Held> held;
@@ -103,9 +111,18 @@ class ScriptedTransport final : public Transport {
     }
     script_->receiver = &receiver;
     script_->given = 0;
-    script_->session.begin(opening.rest);
+    script_->since_state = 0;
+    if (opening.state.empty()) {
+      script_->session.begin(opening.rest);
+    } else {
+      if (script_->refuses_states) return receiver.lost("INVALID_ARGUMENT: the script wants no state");
+      std::uint64_t place = 0;
+      std::memcpy(&place, opening.state.data(), sizeof place);
+      script_->session = script_->states.at(place);
+    }
     if (!script_->mute) receiver.opened(1);
   }
+  bool carries_states() const noexcept override { return true; }
   std::size_t room() noexcept override { return kAnyNumber; }
   void send(const Chunk& chunk) override {
     const std::lock_guard lock(script_->mutex);
@@ -116,7 +133,16 @@ class ScriptedTransport final : public Transport {
       return script_->receiver->lost("UNAVAILABLE: the script ended the stream");
     }
     const std::size_t width = script_->spec.n_outputs();  // beyond the reference's two: multiples of the second
-    Script::Held next{chunk, std::vector<float>(width * chunk.n), std::vector<std::uint32_t>(chunk.n)};
+    Script::Held next{chunk, std::vector<float>(width * chunk.n), std::vector<std::uint32_t>(chunk.n), {}};
+    const std::uint32_t every = script_->openings.back().state_every;
+    if (every != 0 && script_->tells_states && script_->since_state >= every) {
+      const std::uint64_t place = script_->states.size();
+      script_->states.push_back(script_->session);
+      next.state.resize(sizeof place);
+      std::memcpy(next.state.data(), &place, sizeof place);
+      script_->since_state = 0;
+    }
+    script_->since_state += chunk.n;
     for (std::size_t i = 0; i < chunk.n; ++i) {
       float* answer = &next.answers[width * i];
       next.flags[i] = script_->session.step(chunk.samples + 2 * i, answer);

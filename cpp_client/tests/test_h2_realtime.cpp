@@ -2,6 +2,7 @@
 // ppoll, and the futex where the I/O thread has the stream.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -68,6 +69,31 @@ TEST_P(H2Realtime, WhenTheServerEndsTheStreamItDoesNothingElseEither) {
   }));
   EXPECT_EQ(popped, 1000U);
   EXPECT_GE(client->stats().reconnects, 5U);
+}
+
+TEST_P(H2Realtime, StatesAreKeptWithoutMore) {
+  std::string json = reference_spec().json;
+  json.replace(json.find(R"("window", "dt_s")"), 8,
+               R"("stateful", "states": [{"name": "h", "shape": [5000], "scope": "stream"}])");
+  json.replace(json.find(R"("window": 6, )"), 13, "");
+  server_.describe_json = json;
+  const Spec spec = Spec::parse(json);
+  server_.falsify = [state = std::string(state_size(spec), 's')](v1::PredictResponse& response) {
+    if (response.sequence() % 3 == 0) response.set_state(state);
+  };
+  server_.end_after = 150;
+  std::atomic<std::size_t> restored{0};
+  server_.judge = [&](const v1::Open& open) {
+    EXPECT_GT(open.state_every(), 64U);  // a large one, more rarely
+    restored += open.state().size() == state_size(spec);
+    return grpc::Status::OK;
+  };
+  const auto client = connect();
+  const auto samples = smooth_path(300);
+  EXPECT_TRUE(runs_with_system_calls(kSockets, [&] {
+    for (std::size_t k = 0; k < 300; ++k) client->predict(&samples[2 * k], std::chrono::seconds(5));
+  }));
+  wait_until([&] { return restored > 0; });
 }
 
 TEST_P(H2Realtime, TheServersPingsAreAnsweredWhileTheControlThreadIsElsewhere) {

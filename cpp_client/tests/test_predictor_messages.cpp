@@ -30,6 +30,7 @@ v1::PredictResponse random_response(std::mt19937& random) {
   for (std::size_t n = random() % 12; n > 0; --n) response.add_predictions(static_cast<float>(random()) * 1e-3F);
   for (std::size_t n = random() % 6; n > 0; --n) response.add_flags(static_cast<std::uint32_t>(random()));
   response.set_compute_ns(static_cast<std::uint32_t>(random()));
+  if (random() % 2) response.set_state(std::string(random() % 300, static_cast<char>(random())));
   return response;
 }
 
@@ -48,6 +49,7 @@ TEST(PredictorMessages, AnAnswerIsReadAsProtobufReadsIt) {
     ASSERT_EQ(answer.compute_ns, expected.compute_ns());
     ASSERT_EQ(answer.n_predictions, static_cast<std::size_t>(expected.predictions_size()));
     ASSERT_EQ(answer.n_flags, static_cast<std::size_t>(expected.flags_size()));
+    ASSERT_EQ(std::string(answer.state_size == 0 ? "" : answer.state, answer.state_size), expected.state());
     for (int i = 0; i < std::min(8, expected.predictions_size()); ++i)
       ASSERT_EQ(room.predictions[static_cast<std::size_t>(i)], expected.predictions(i));
     for (int i = 0; i < std::min(4, expected.flags_size()); ++i)
@@ -71,6 +73,7 @@ TEST(PredictorMessages, WhatIsReadIsWhatProtobufReadsOfChangedBytesToo) {
     ++read;
     ASSERT_EQ(answer.sequence, expected.sequence());
     ASSERT_EQ(answer.n_predictions, static_cast<std::size_t>(expected.predictions_size()));
+    ASSERT_EQ(std::string(answer.state_size == 0 ? "" : answer.state, answer.state_size), expected.state());
     for (int i = 0; i < std::min(8, expected.predictions_size()); ++i) {
       const float theirs = expected.predictions(i);
       ASSERT_EQ(std::memcmp(&room.predictions[static_cast<std::size_t>(i)], &theirs, sizeof theirs), 0);
@@ -103,7 +106,9 @@ TEST(PredictorMessages, SamplesAreWrittenAsProtobufReadsThem) {
 
 TEST(PredictorMessages, AnOpeningIsTheOneThatGrpcSends) {
   for (const Swap swap : {Swap::kPinned, Swap::kNow, Swap::kAtRest, Swap::kCrossfade}) {
-    const Opening opening{"printer", "stable", std::string(64, 'a'), {1.0F, 2.0F}, swap, 0.25, std::uint64_t{1} << 40};
+    const Opening opening{"printer", "stable", std::string(64, 'a'),   {1.0F, 2.0F},
+                          swap,      0.25,     std::uint64_t{1} << 40, {'s', '\0', 't'},
+                          64};
     v1::Open open;
     ASSERT_TRUE(open.ParseFromString(write_open(opening)));
     EXPECT_EQ(open.SerializeAsString(), open_message(opening).SerializeAsString());

@@ -72,18 +72,6 @@ TEST(StreamLoss, ALongOutageDoesNotFillTheRing) {
   EXPECT_EQ(client->stats().overruns, 0U);
 }
 
-TEST(StreamLoss, AStatefulModelThatStatesNoForgettingIsNotContinued) {
-  Loop loop;
-  loop.script->spec.kind = Kind::kStateful;
-  const auto client = loop.connect();
-  const float sample[2] = {0.1F, 0.2F};
-  client->predict(sample, kAmple);
-  loop.script->lose();
-  wait_until([&] { return client->last_error().find("not continued") != std::string::npos; });
-  EXPECT_EQ(client->predict(sample, kAmple).flags & kDisconnected, kDisconnected);
-  EXPECT_EQ(loop.script->openings.size(), 1U);
-}
-
 struct Lie {
   const char* name;
   const char* complaint;

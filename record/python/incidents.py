@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from learn_rt.recording import Kind, Recording
+from learn_rt.recording import BEGINS, Kind, Recording
 
 # Flag bits
 REFUSED, LATE, DISCONNECTED, SWAPPING = 1 << 3, 1 << 4, 1 << 5, 1 << 8
@@ -46,7 +46,8 @@ def incidents(recording: Recording) -> list[Incident]:
             found.append(Incident((int(row["at_ns"]) - start) * 1e-9, what, int(row["sequence"]), n))
 
     kinds = rows["kind"]
-    for kind, what in ((Kind.BEGIN, "a session began cold"), (Kind.BEGIN_AT_REST, "a session began at rest")):
+    ways = ("a session began cold", "a session began at rest", "a session went on from a state")
+    for kind, what in zip(BEGINS, ways, strict=True):
         for place in np.flatnonzero(kinds == kind).tolist():
             found.append(Incident((int(rows["at_ns"][place]) - start) * 1e-9, what, int(rows["sequence"][place])))
     add(rows, "samples without an answer", kinds == Kind.UNANSWERED)
@@ -73,7 +74,7 @@ def _gaps(rows: NDArray[np.void], start: int) -> list[Incident]:
     """Return where the sender's count jumps between two samples of one session."""
     steps = np.flatnonzero(rows["kind"] == Kind.STEP)
     counts = rows["sequence"][steps].astype(np.int64)
-    begins = np.flatnonzero(np.isin(rows["kind"], (Kind.BEGIN, Kind.BEGIN_AT_REST)))
+    begins = np.flatnonzero(np.isin(rows["kind"], BEGINS))
     session = np.searchsorted(begins, steps)
     jumps = np.flatnonzero((np.diff(counts) > 1) & (np.diff(session) == 0))
     return [

@@ -15,6 +15,11 @@ void RecordedSession::begin(const float* rest) LEARN_RT_REALTIME {
   box_->begin(0, version_, rest);
 }
 
+void RecordedSession::restore(const void* state, std::size_t size) {
+  session_->restore(state, size);
+  box_->go_on(0, version_);
+}
+
 std::uint32_t RecordedSession::step(const float* sample, float* answer) LEARN_RT_REALTIME {
   const std::int64_t at = at_ns_ != 0 ? at_ns_ : now_ns();
   const std::uint32_t flags = session_->step(sample, answer);

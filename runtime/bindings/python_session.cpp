@@ -59,6 +59,21 @@ class PySession {
     session_->rehearse();
   }
 
+  py::bytes state() {
+    const Turn turn(busy_, kOneThread);
+    if (session_->state_size() == 0)
+      throw py::value_error("the state of this model's sessions cannot be taken: it is not stateful, or not on native");
+    std::string state(session_->state_size(), '\0');
+    session_->save(state.data());
+    return state;
+  }
+
+  void restore(const py::bytes& state) {
+    const Turn turn(busy_, kOneThread);
+    const auto bytes = static_cast<std::string_view>(state);
+    session_->restore(bytes.data(), bytes.size());
+  }
+
   py::tuple run(const py::object& samples) {
     const Turn turn(busy_, kOneThread);
     const FloatArray x = floats(samples, "samples", {-1, n_features()}, "pass one to step()");
@@ -119,6 +134,12 @@ void bind_session(py::module_& m, py::class_<Model, std::shared_ptr<Model>>& mod
       .def("settle", &PySession::settle, "Do the work that does not need the next sample, once the answer is out.")
       .def("rehearse", &PySession::rehearse,
            "Bring what the next step needs into the caches, shortly before it is due. Changes no answer.")
+      .def("state", &PySession::state,
+           "Return all that later answers depend on, as bytes: for restore() on a session of the same files and "
+           "backend.\n\nRaises: ValueError: a model that is not stateful, or another backend than native.")
+      .def("restore", &PySession::restore, py::arg("state"),
+           "Go on where state() was taken: the next answers are those of that session, bit for bit.\n\n"
+           "Raises: ValueError: no state of this model's, and then nothing is changed.")
       .def("run", &PySession::run, py::arg("samples"),
            "Return (answers (n, n_outputs) float32, Flag bits (n,) uint32) for samples (n, n_features).")
       .def("flush", &PySession::flush,

@@ -24,6 +24,11 @@ class Stream {
   virtual void settle() LEARN_RT_REALTIME = 0;
   // As Session::rehearse, where a step is short enough for it.
   virtual void rehearse() LEARN_RT_REALTIME {}
+  // Bytes of what later answers depend on, once settled; 0: it cannot be taken.
+  virtual std::size_t state_size() const LEARN_RT_REALTIME { return 0; }
+  virtual void save(char* /*state*/) LEARN_RT_REALTIME {}
+  // Takes it back, or says why not and changes nothing.
+  virtual const char* restore(const char* /*state*/) { return "its backend cannot take one"; }
 };
 
 // The bare arithmetic of one rollout session: GuardedRollout keeps the rest of its promises.

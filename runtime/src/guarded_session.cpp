@@ -3,14 +3,18 @@
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
+#include <cstring>
+#include <stdexcept>
 
 #include "denormals.h"
 #include "learn_rt/flags.h"
+#include "session_state.h"
 
 namespace learn_rt {
 
-GuardedSession::GuardedSession(std::shared_ptr<const Model> model, std::unique_ptr<Stream> stream)
-    : model_(std::move(model)), stream_(std::move(stream)), ranges_(model_->spec().inputs) {
+GuardedSession::GuardedSession(std::shared_ptr<const Model> model, std::unique_ptr<Stream> stream,
+                               const std::string& identity)
+    : model_(std::move(model)), stream_(std::move(stream)), identity_(identity), ranges_(model_->spec().inputs) {
   const Spec& spec = model_->spec();
   for (const Signal& signal : spec.outputs) {
     for (std::size_t i = 0; i < signal.size(); ++i) {
@@ -83,6 +87,50 @@ void GuardedSession::flush(float* answers, std::uint32_t* flags) LEARN_RT_REALTI
   }
 }
 
+std::size_t GuardedSession::state_size() const LEARN_RT_REALTIME {
+  const std::size_t carried = stream_->state_size();
+  return carried == 0 ? 0 : kStateHead + last_.size() * sizeof(float) + limited_.size() * kLimiterState + carried;
+}
+
+void GuardedSession::save(void* state) LEARN_RT_REALTIME {
+  if (stream_->state_size() == 0) return;
+  const DenormalsAreZero guard;
+  StateWriter writer(static_cast<char*>(state));
+  writer.put(identity_.data(), kIdentity);
+  writer.put(static_cast<std::uint64_t>(taken_));
+  writer.put(last_.data(), last_.size() * sizeof(float));
+  for (const std::size_t i : limited_) {
+    writer.put(limiters_[i].last());
+    writer.put(limiters_[i].step());
+  }
+  stream_->save(writer.at());
+}
+
+void GuardedSession::restore(const void* state, std::size_t size) {
+  const auto refuse = [](const std::string& why) { throw std::invalid_argument("the state " + why); };
+  const std::size_t wanted = state_size();
+  if (wanted == 0) return Session::restore(state, size);
+  if (size != wanted) refuse("must have " + std::to_string(wanted) + " bytes, got " + std::to_string(size));
+  StateReader reader(static_cast<const char*>(state));
+  if (std::memcmp(reader.take(kIdentity), identity_.data(), kIdentity) != 0)
+    refuse("is another model's, version's or backend's: only the same files on the same backend can go on from it");
+  const auto taken = reader.get<std::uint64_t>();
+  std::vector<float> last(last_.size());
+  for (float& value : last) value = reader.get<float>();
+  std::vector<EnvelopeLimiter> limiters = limiters_;
+  bool possible = taken <= warm_up_ && finite(last);
+  for (const std::size_t i : limited_) {
+    const auto value = reader.get<double>(), change = reader.get<double>();
+    possible = limiters[i].restore(value, change) && possible;
+  }
+  if (!possible) refuse("holds what no session can have: a count, a sample or an answer out of bounds");
+  const DenormalsAreZero guard;
+  if (const char* why = stream_->restore(reader.take(stream_->state_size()))) refuse(std::string("is refused: ") + why);
+  taken_ = taken;
+  last_ = std::move(last);
+  limiters_ = std::move(limiters);
+}
+
 std::uint32_t GuardedSession::limit(float* answer) LEARN_RT_REALTIME {
   std::uint32_t flags = 0;
   for (const std::size_t i : limited_) {
@@ -96,6 +144,10 @@ std::uint32_t GuardedSession::limit(float* answer) LEARN_RT_REALTIME {
 std::uint32_t GuardedSession::answer_nominal(float* answer, std::uint32_t flags) LEARN_RT_REALTIME {
   std::copy(nominal_.begin(), nominal_.end(), answer);
   return flags | limit(answer);
+}
+
+bool GuardedSession::finite(const std::vector<float>& values) {
+  return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
 }
 
 bool GuardedSession::finite(const float* answer) const LEARN_RT_REALTIME {

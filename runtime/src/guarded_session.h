@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "backend.h"
@@ -14,14 +15,17 @@ namespace learn_rt {
 // every answer inside its envelope, and says so in the flags.
 class GuardedSession final : public Session {
  public:
-  // `model` is kept alive for the stream's engine.
-  GuardedSession(std::shared_ptr<const Model> model, std::unique_ptr<Stream> stream);
+  // `model` is kept alive for the stream's engine. `identity`: of what a state of it belongs to, see session_state.h.
+  GuardedSession(std::shared_ptr<const Model> model, std::unique_ptr<Stream> stream, const std::string& identity);
 
   void begin(const float* rest) LEARN_RT_REALTIME override;
   std::uint32_t step(const float* sample, float* answer) LEARN_RT_REALTIME override;
   void settle() LEARN_RT_REALTIME override;
   void rehearse() LEARN_RT_REALTIME override;
   void flush(float* answers, std::uint32_t* flags) LEARN_RT_REALTIME override;
+  std::size_t state_size() const LEARN_RT_REALTIME override;
+  void save(void* state) LEARN_RT_REALTIME override;
+  void restore(const void* state, std::size_t size) override;
   std::size_t n_features() const LEARN_RT_REALTIME override { return last_.size(); }
   std::size_t n_outputs() const LEARN_RT_REALTIME override { return nominal_.size(); }
   std::size_t preview() const LEARN_RT_REALTIME override { return preview_; }
@@ -32,10 +36,12 @@ class GuardedSession final : public Session {
   std::uint32_t limit(float* answer) LEARN_RT_REALTIME;
   std::uint32_t answer_nominal(float* answer, std::uint32_t flags) LEARN_RT_REALTIME;
   bool finite(const float* answer) const LEARN_RT_REALTIME;
+  static bool finite(const std::vector<float>& values);
   void forget() LEARN_RT_REALTIME;
 
   std::shared_ptr<const Model> model_;
   std::unique_ptr<Stream> stream_;
+  const std::string& identity_;  // the model's
   Ranges ranges_;
   std::vector<float> nominal_;
   std::vector<EnvelopeLimiter> limiters_;

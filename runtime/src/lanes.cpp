@@ -1,6 +1,7 @@
 #include "lanes.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <stdexcept>
 
@@ -138,6 +139,7 @@ LaneStream::LaneStream(const LanePlan& plan)
     : plan_(plan), frame_(plan.program, plan.rows), x_(frame_.at(plan.x)), y_(frame_.read(plan.y)) {
   for (const LanePlan::State& state : plan.states) {
     moves_.push_back({frame_.read(state.next), frame_.at(state.now), state.size, state.lane});
+    if (plan.lanes == 1) state_size_ += state.size * sizeof(float);
   }
   reset();
 }
@@ -194,6 +196,30 @@ void LaneStream::settle() LEARN_RT_REALTIME {
 void LaneStream::rehearse() LEARN_RT_REALTIME {
   settle();
   run_critical();
+}
+
+void LaneStream::save(char* state) LEARN_RT_REALTIME {
+  settle();
+  if (state_size_ == 0) return;
+  for (const Move& move : moves_) {
+    std::memcpy(state, move.to.data, move.size * sizeof(float));
+    state += move.size * sizeof(float);
+  }
+}
+
+const char* LaneStream::restore(const char* state) {
+  for (std::size_t at = 0; at < state_size_; at += sizeof(float)) {
+    float value = 0.0F;
+    std::memcpy(&value, state + at, sizeof value);
+    if (!std::isfinite(value)) return "a number of it is not finite";
+  }
+  for (const Move& move : moves_) {
+    std::memcpy(move.to.data, state, move.size * sizeof(float));
+    state += move.size * sizeof(float);
+  }
+  settled_ = true;
+  run_early();
+  return nullptr;
 }
 
 }  // namespace learn_rt

@@ -51,6 +51,9 @@ class LaneStream final : public Stream {
   void step(const float* sample, float* answer) LEARN_RT_REALTIME override;
   void settle() LEARN_RT_REALTIME override;
   void rehearse() LEARN_RT_REALTIME override;
+  std::size_t state_size() const LEARN_RT_REALTIME override { return state_size_; }
+  void save(char* state) LEARN_RT_REALTIME override;
+  const char* restore(const char* state) override;
 
   // Where a value lies between settle() and the next step: what does not depend on the sample.
   Source read(ValueId id) const LEARN_RT_REALTIME { return frame_.read(id); }
@@ -74,7 +77,8 @@ class LaneStream final : public Stream {
   std::vector<Move> moves_;  // of the states
   Result x_;
   Source y_;
-  std::size_t oldest_ = 0;  // the lane that the next sample completes
+  std::size_t oldest_ = 0;      // the lane that the next sample completes
+  std::size_t state_size_ = 0;  // of one lane; a window's samples make its lanes again
   bool settled_ = true;
 };
 

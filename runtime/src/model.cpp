@@ -7,14 +7,19 @@
 #include "golden_check.h"
 #include "guarded_rollout.h"
 #include "guarded_session.h"
+#include "session_state.h"
 
 namespace learn_rt {
 namespace {
 
 class LoadedModel final : public Model, public std::enable_shared_from_this<LoadedModel> {
  public:
-  LoadedModel(Spec spec, std::unique_ptr<Engine> engine, std::string backend, std::string choice)
-      : spec_(std::move(spec)), engine_(std::move(engine)), backend_(std::move(backend)), choice_(std::move(choice)) {}
+  LoadedModel(const ModelFolder& folder, std::unique_ptr<Engine> engine, std::string backend, std::string choice)
+      : spec_(folder.spec),
+        engine_(std::move(engine)),
+        backend_(std::move(backend)),
+        choice_(std::move(choice)),
+        identity_(state_identity(folder, backend_)) {}
 
   const Spec& spec() const noexcept override { return spec_; }
   const std::string& backend() const noexcept override { return backend_; }
@@ -22,7 +27,7 @@ class LoadedModel final : public Model, public std::enable_shared_from_this<Load
 
   std::unique_ptr<Session> open() const override {
     if (spec_.kind == Kind::kRollout) throw std::runtime_error("a rollout model answers rollouts, not samples");
-    return std::make_unique<GuardedSession>(shared_from_this(), engine_->open());
+    return std::make_unique<GuardedSession>(shared_from_this(), engine_->open(), identity_);
   }
 
   void infer(const float* windows, std::size_t batch, float* answers) const override {
@@ -51,7 +56,7 @@ class LoadedModel final : public Model, public std::enable_shared_from_this<Load
  private:
   Spec spec_;
   std::unique_ptr<Engine> engine_;
-  std::string backend_, choice_;
+  std::string backend_, choice_, identity_;
 };
 
 // A cause may quote a hostile file: what is not printable UTF-8 must not reach a log or a status message.
@@ -82,14 +87,14 @@ std::shared_ptr<const Model> load_any(const std::filesystem::path& version_folde
   const ModelFolder folder = ModelFolder::read(version_folder);
   if (backend != "auto") {
     auto engine = load_checked(backend, folder);
-    return std::make_shared<LoadedModel>(folder.spec, std::move(engine), backend, backend + ", as asked");
+    return std::make_shared<LoadedModel>(folder, std::move(engine), backend, backend + ", as asked");
   }
   std::string refused;
   for (const std::string& name : backend_order()) {
     try {
       auto engine = load_checked(name, folder);
       const std::string choice = refused.empty() ? name : name + "; not " + refused;
-      return std::make_shared<LoadedModel>(folder.spec, std::move(engine), name, choice);
+      return std::make_shared<LoadedModel>(folder, std::move(engine), name, choice);
     } catch (const std::exception& error) {
       refused += (refused.empty() ? "" : "; ") + name + " (" + error.what() + ")";
     }

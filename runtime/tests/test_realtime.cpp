@@ -1,5 +1,5 @@
-// step(), settle() and rehearse() take no memory and no lock, make no system call and throw nothing: every kind of
-// model, in every state of a session, with every instruction set of this machine.
+// step(), settle(), rehearse() and save() take no memory and no lock, make no system call and throw nothing: every kind
+// of model, in every state of a session, with every instruction set of this machine.
 
 #include <gtest/gtest.h>
 #include <hwy/targets.h>
@@ -39,7 +39,7 @@ std::vector<float> eventful_walk() {
 
 // Leads a session through its states; returns the flags that it gave, all together.
 std::uint32_t use(Session& session, const std::vector<float>& samples, std::vector<float>& answers,
-                  std::vector<std::uint32_t>& flags) LEARN_RT_REALTIME {
+                  std::vector<std::uint32_t>& flags, std::vector<char>& state) LEARN_RT_REALTIME {
   std::uint32_t seen = 0;
   float* y = answers.data();
   const auto flush = [&] {
@@ -54,6 +54,7 @@ std::uint32_t use(Session& session, const std::vector<float>& samples, std::vect
     if (k % 3 != 0) session.settle();
     if (k % 7 == 0) session.settle();
     if (k % 5 == 0) session.rehearse();
+    if (k % 11 == 0) session.save(state.data());
   }
   flush();
   session.begin(samples.data());
@@ -90,8 +91,9 @@ std::string ended() {
     const auto session = kind.model->open();
     std::vector<float> answers(kSamples * session->n_outputs());
     std::vector<std::uint32_t> flags(kSamples);
+    std::vector<char> state(session->state_size());
     std::uint32_t seen = 0;
-    note(kind.name, what_ends([&] { seen = use(*session, samples, answers, flags); }));
+    note(kind.name, what_ends([&] { seen = use(*session, samples, answers, flags, state); }));
     std::uint32_t all = kRefused | kOutOfTrainedRange | kLimited;
     if (kind.model->spec().window > 1) all |= kWarmingUp;
     if ((seen & all) != all) found += kind.name + ": was not in every state, flags " + std::to_string(seen) + "\n";

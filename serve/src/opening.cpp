@@ -37,6 +37,15 @@ grpc::Status read_swap(const v1::Open& open, Following* how) {
   return grpc::Status::OK;
 }
 
+grpc::Status restore(const v1::Open& open, Session& session) {
+  try {
+    session.restore(open.state().data(), open.state().size());
+  } catch (const std::exception& error) {
+    return invalid("open.state: " + std::string(error.what()));
+  }
+  return grpc::Status::OK;
+}
+
 }  // namespace
 
 std::string names(const Spec& spec) {
@@ -103,6 +112,8 @@ grpc::Status open_session(const Repository& repository, const v1::Open& open, v1
   if (const grpc::Status checked = check_rest(spec, open.rest()); !checked.ok()) return checked;
   Following how;
   if (const grpc::Status read = read_swap(open, &how); !read.ok()) return read;
+  if (!open.state().empty() && (how.swap != Swap::kPinned || !open.rest().empty()))
+    return invalid("open.state belongs to one version, and says what came before: leave out open.swap and open.rest");
   try {
     if (how.swap == Swap::kPinned) {
       *session = std::make_unique<HostedSession>(host);
@@ -117,7 +128,12 @@ grpc::Status open_session(const Repository& repository, const v1::Open& open, v1
   } catch (const std::exception& error) {
     return {grpc::StatusCode::INTERNAL, host->name() + ": no session: " + error.what()};
   }
-  (*session)->session().begin(open.rest().empty() ? nullptr : open.rest().data());
+  if (open.state().empty()) {
+    (*session)->session().begin(open.rest().empty() ? nullptr : open.rest().data());
+  } else if (const grpc::Status restored = restore(open, (*session)->session()); !restored.ok()) {
+    session->reset();
+    return restored;
+  }
   tell(*host, opened);
   return grpc::Status::OK;
 }

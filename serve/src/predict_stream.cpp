@@ -26,7 +26,7 @@ grpc::Status PredictStream::answer(const v1::PredictRequest& request, v1::Predic
   response->set_stamp_ns(request.stamp_ns());
   if (request.has_open()) {
     if (hosted_) return invalid("a stream is opened once: `open` belongs in its first request only");
-    const grpc::Status opened = open_session(*repository_, request.open(), response->mutable_opened(), &hosted_);
+    const grpc::Status opened = open(request.open(), response->mutable_opened());
     if (!opened.ok()) return opened;
   } else if (!hosted_) {
     return invalid("the first request of a stream must carry `open`: the model, its version and its contract_hash");
@@ -41,7 +41,9 @@ grpc::Status PredictStream::answer(const v1::PredictRequest& request, v1::Predic
     return fit;
   }
   hosted_->tag(request.sequence(), static_cast<std::int64_t>(request.stamp_ns()), in_ns(arrival.time_since_epoch()));
+  if (std::exchange(has_state_, false)) response->set_state(state_);
   const int answers = predict(request, response);
+  since_state_ += static_cast<std::uint64_t>(answers);
   const auto took = Clock::now() - arrival;
   if (answers > 0) counters.answered(static_cast<std::uint64_t>(answers), took);
   answers_ += static_cast<std::uint64_t>(answers);
@@ -50,8 +52,32 @@ grpc::Status PredictStream::answer(const v1::PredictRequest& request, v1::Predic
   return grpc::Status::OK;
 }
 
+grpc::Status PredictStream::open(const v1::Open& open, v1::Opened* opened) {
+  if (open.state_every() > kMaxStateEvery) {
+    return invalid("open.state_every must be at most " + std::to_string(kMaxStateEvery) + " samples, got " +
+                   std::to_string(open.state_every()));
+  }
+  if (open.state().size() > kMaxState) {
+    return invalid("open.state must be at most " + std::to_string(kMaxState) + " bytes, got " +
+                   std::to_string(open.state().size()));
+  }
+  const grpc::Status status = open_session(*repository_, open, opened, &hosted_);
+  if (!status.ok()) return status;
+  const std::size_t size = hosted_->session().state_size();
+  if (open.state_every() == 0 || size == 0 || size > kMaxState) return status;
+  state_every_ = open.state_every();
+  state_.resize(size);
+  return status;
+}
+
+// The next answer does not wait for the state to be taken.
 void PredictStream::settle() {
-  if (hosted_) hosted_->session().settle();
+  if (!hosted_) return;
+  hosted_->session().settle();
+  if (state_every_ == 0 || since_state_ < state_every_) return;
+  hosted_->session().save(state_.data());
+  since_state_ = 0;
+  has_state_ = true;
 }
 
 void PredictStream::rehearse() {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 
 #include "learn_rt/v1/predictor.pb.h"
 #include "repository.h"
@@ -16,6 +17,8 @@ class PredictStream {
  public:
   static constexpr int kMaxChunk = 4096;                   // samples in a message
   static constexpr std::size_t kMaxMessage = 1024 * 1024;  // bytes of samples in a message
+  static constexpr std::size_t kMaxState = 256 * 1024;     // bytes of a state in a message
+  static constexpr std::uint32_t kMaxStateEvery = 65'536;  // samples from state to state
 
   // `samples_per_s`: at most, on average over a second; 0: any. `max_chunk`: samples in a message, at most kMaxChunk.
   explicit PredictStream(std::shared_ptr<const Repository> repository, double samples_per_s = 0.0,
@@ -37,6 +40,7 @@ class PredictStream {
 
  private:
   grpc::Status check_rate(int values, std::chrono::steady_clock::time_point arrival);
+  grpc::Status open(const v1::Open& open, v1::Opened* opened);
   grpc::Status check_size(const v1::PredictRequest& request) const;
   // Returns the number of answers.
   int predict(const v1::PredictRequest& request, v1::PredictResponse* response);
@@ -45,6 +49,10 @@ class PredictStream {
   int max_chunk_;
   std::unique_ptr<HostedSession> hosted_;
   std::uint64_t answers_ = 0;
+  std::string state_;              // of the session, after a sample: the next response is to carry it
+  std::uint64_t state_every_ = 0;  // samples; 0: never
+  std::uint64_t since_state_ = 0;  // samples taken
+  bool has_state_ = false;         // that no response carried yet
   double most_per_s_;
   double allowed_;  // samples that may come now
   std::chrono::steady_clock::time_point filled_;

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -88,6 +90,13 @@ class SumModel final : public Model {
     void flush(float* answers, std::uint32_t* flags) noexcept override {
       const float last[kFeatures] = {sums_[2], 0.0F};
       *flags = step(last, answers);
+    }
+    std::size_t state_size() const noexcept override { return sizeof sums_; }
+    void save(void* state) noexcept override { std::memcpy(state, sums_, sizeof sums_); }
+    void restore(const void* state, std::size_t size) override {
+      if (size != sizeof sums_) throw std::invalid_argument("the state must have 12 bytes");
+      std::memcpy(sums_, state, size);
+      taken_ = kWindow;
     }
     std::size_t n_features() const noexcept override { return kFeatures; }
     std::size_t n_outputs() const noexcept override { return 1; }

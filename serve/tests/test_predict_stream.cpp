@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <limits>
+#include <string>
 
 #include "learn_rt/flags.h"
 #include "predict_stream.h"
@@ -140,6 +142,48 @@ TEST_F(PredictStreamTest, CountsWhatItAnsweredAndRefused) {
   EXPECT_EQ(counters.failures.total(), 1U);
   EXPECT_EQ(counters.failures.of(grpc::StatusCode::INVALID_ARGUMENT), 1U);
   EXPECT_EQ(counters.sessions_open, 1U);
+}
+
+TEST_F(PredictStreamTest, ToldToItCarriesTheStateFromWhichAnotherStreamGoesOn) {
+  v1::PredictRequest request = opening();
+  request.mutable_open()->set_state_every(3);
+  ASSERT_TRUE(answer(request).ok());
+  stream_.settle();
+  std::string state;
+  for (int k = 0; k < 7; ++k) {
+    ASSERT_TRUE(answer(samples({static_cast<float>(k), 0})).ok());
+    stream_.settle();
+    EXPECT_EQ(response_.state().empty(), k != 3 && k != 6) << k;
+    if (k == 6) state = response_.state();  // from before the sample 6
+  }
+  PredictStream other{served_.repository};
+  v1::PredictRequest go_on = opening();
+  go_on.mutable_open()->set_state(state);
+  ASSERT_TRUE(other.answer(go_on, &response_).ok());
+  ASSERT_TRUE(other.answer(samples({6, 0}), &response_).ok());
+  EXPECT_EQ(response_.predictions(0), 15.0F);  // 4 + 5 + 6
+  EXPECT_TRUE(response_.state().empty());
+}
+
+TEST_F(PredictStreamTest, RefusesAStateThatIsNone) {
+  const auto refused = [this](const std::function<void(v1::Open&)>& change) {
+    v1::PredictRequest request = opening();
+    request.mutable_open()->set_state(std::string(12, 0));
+    change(*request.mutable_open());
+    const grpc::Status status = answer(request);
+    EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT);
+    return status.error_message();
+  };
+  EXPECT_EQ(refused([](v1::Open& open) { open.set_state("short"); }), "open.state: the state must have 12 bytes");
+  EXPECT_EQ(refused([](v1::Open& open) { open.set_state(std::string((256 << 10) + 1, 0)); }),
+            "open.state must be at most 262144 bytes, got 262145");
+  EXPECT_EQ(refused([](v1::Open& open) { open.set_state_every(65'537); }),
+            "open.state_every must be at most 65536 samples, got 65537");
+  const std::string beside =
+      "open.state belongs to one version, and says what came before: leave out open.swap and open.rest";
+  EXPECT_EQ(refused([](v1::Open& open) { open.set_swap(v1::SWAP_NOW); }), beside);
+  EXPECT_EQ(refused([](v1::Open& open) { open.mutable_rest()->Resize(2, 1.0F); }), beside);
+  EXPECT_EQ(served_.model->watched.open, 0);
 }
 
 }  // namespace

@@ -46,6 +46,10 @@ class Kind(IntEnum):
     BEGIN = 3  # a session began cold
     BEGIN_AT_REST = 4  # the same, at rest: the inputs are the sample that stood
     HANDED_OUT = 5  # client: what the control loop was given
+    GOES_ON = 6  # a session goes on from the state that another was in before the sample of this sequence
+
+
+BEGINS = (Kind.BEGIN, Kind.BEGIN_AT_REST, Kind.GOES_ON)  # of a session's rows
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learn_rt.layout import newest_columns
-from learn_rt.recording import Kind, Recording, read
+from learn_rt.recording import BEGINS, Kind, Recording, read
 from learn_rt.spec import Signal, Spec
 
 UNUSABLE = (1 << 0) | (1 << 3)  # Flag bits: warming up, refused
@@ -74,7 +74,7 @@ def columns(recording: Recording) -> tuple[dict[str, NDArray[Any]], int, int]:
     ValueError: no tick can be used.
     """
     spec = recording.spec
-    sessions = np.cumsum(np.isin(recording.rows["kind"], (Kind.BEGIN, Kind.BEGIN_AT_REST)))
+    sessions = np.cumsum(np.isin(recording.rows["kind"], BEGINS))
     steps = recording.rows["kind"] == Kind.STEP
     rows, sessions = recording.rows[steps], sessions[steps]
     usable = rows["flags"] & UNUSABLE == 0

@@ -33,11 +33,21 @@ class EnvelopeLimiter {
     step_ = last - before;
   }
 
+  // Takes over what last() and step() of another limiter with these bounds were. False: it cannot have been there, and
+  // nothing changes.
+  bool restore(double last, double step) LEARN_RT_REALTIME {
+    if (!(std::fabs(last) <= value_ && std::fabs(step) <= speed_)) return false;
+    last_ = last;
+    step_ = step;
+    return true;
+  }
+
   // Returns the value nearest to `wanted` that the envelope allows next; without a number in `wanted`, to the last
   // value.
   float next(float wanted) LEARN_RT_REALTIME;
 
   double last() const LEARN_RT_REALTIME { return last_; }
+  double step() const LEARN_RT_REALTIME { return step_; }
 
  private:
   double furthest_step(double room) const LEARN_RT_REALTIME;

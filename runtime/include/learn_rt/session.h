@@ -42,6 +42,15 @@ class Session {
   // taken: call begin() before another path.
   virtual void flush(float* answers, std::uint32_t* flags) LEARN_RT_REALTIME = 0;
 
+  // Bytes of the session's state; 0: it cannot be taken. The native engine's of a stateful model can.
+  virtual std::size_t state_size() const LEARN_RT_REALTIME { return 0; }
+  // Writes all that later answers depend on, state_size() bytes. Settles.
+  virtual void save(void* /*state*/) LEARN_RT_REALTIME {}
+  // Goes on where a session of the same model was saved: the next answers are that session's, bit for bit on the same
+  // kind of machine. Throws std::invalid_argument, and nothing is changed: it is no state of this model's files and
+  // backend, or one that no session was ever in. Not real-time.
+  virtual void restore(const void* state, std::size_t size);
+
   virtual std::size_t n_features() const LEARN_RT_REALTIME = 0;
   virtual std::size_t n_outputs() const LEARN_RT_REALTIME = 0;
   virtual std::size_t preview() const LEARN_RT_REALTIME = 0;

@@ -74,6 +74,9 @@ struct Spec {
   static Spec parse(std::string json);
 };
 
+// Bytes of Session::save, of the native engine; 0: of a model that is not stateful.
+std::size_t state_size(const Spec& spec);
+
 // The samples of history that make the answers of a new stream those of the old one: the window, and the ticks that the
 // envelope may take to come from the nominal value to any other.
 std::size_t replay_length(const Spec& spec);

@@ -51,6 +51,11 @@ class Box {
     version_.store(version, std::memory_order_relaxed);
     rows_.write(head(sequence, 0, now(), 0, 0, rest != nullptr ? kBeginAtRest : kBegin), rest, nullptr);
   }
+  // The carrier only. A session goes on from the state that another was in before sample `sequence`.
+  void go_on(std::uint64_t sequence, std::int64_t version) LEARN_RT_REALTIME {
+    version_.store(version, std::memory_order_relaxed);
+    rows_.write(head(sequence, 0, now(), 0, 0, kGoesOn), nullptr, nullptr);
+  }
   // The carrier only. Another version answers from here on.
   void answered_by(std::int64_t version) LEARN_RT_REALTIME { version_.store(version, std::memory_order_relaxed); }
   // The carrier only. A sample and its answer.

@@ -36,6 +36,9 @@ class RecordedSession final : public Session {
   void settle() LEARN_RT_REALTIME override { session_->settle(); }
   void rehearse() LEARN_RT_REALTIME override { session_->rehearse(); }
   void flush(float* answers, std::uint32_t* flags) LEARN_RT_REALTIME override;
+  std::size_t state_size() const LEARN_RT_REALTIME override { return session_->state_size(); }
+  void save(void* state) LEARN_RT_REALTIME override { session_->save(state); }
+  void restore(const void* state, std::size_t size) override;
   std::size_t n_features() const LEARN_RT_REALTIME override { return session_->n_features(); }
   std::size_t n_outputs() const LEARN_RT_REALTIME override { return session_->n_outputs(); }
   std::size_t preview() const LEARN_RT_REALTIME override { return session_->preview(); }

@@ -20,6 +20,7 @@ enum Kind : std::uint32_t {
   kBegin = 3,        // a session began cold; a client's sequence says from which sample on it was fed
   kBeginAtRest = 4,  // the same, at rest: the inputs are the sample that stood
   kHandedOut = 5,    // client: the values that the control thread was given for this sequence
+  kGoesOn = 6,       // a session goes on from the state that another was in before this sequence
 };
 
 // The fixed part of a row, in memory and in a file, little-endian; inputs and outputs follow, float32.
