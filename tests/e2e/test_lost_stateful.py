@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 import torch
@@ -24,6 +25,8 @@ from learn_rt.record import replay
 from learn_rt.recording import read
 from learn_rt.spec import Kind, Scope, Signal, Spec, State
 from learn_rt.train.core.servable import Servable
+from learn_rt.v1 import predictor_pb2 as pb
+from learn_rt.v1 import predictor_pb2_grpc as rpc
 
 SPEC = Spec("never", Kind.STATEFUL, 0.002, (Signal("a", "m"), Signal("b", "m")), (Signal("y", "m"),))
 
@@ -179,3 +182,32 @@ def test_a_session_goes_on_from_a_state(folder: Path) -> None:
         runtime.load(folder, "onnxruntime").session().state()
     with pytest.raises(ValueError, match="cannot be taken"):
         runtime.load(folder, "onnxruntime").session().restore(first.state())
+
+
+def test_a_state_that_is_none_ends_its_own_stream_and_says_why(folder: Path, tmp_path: Path) -> None:
+    given, session = samples(200), runtime.load(folder, "native").session()
+    want = session.run(given)[0]
+    session.begin()
+    session.run(given[:100])
+    state = session.state()
+    nan, many = bytes(state[:-4]) + b"\0\0\xc0\x7f", state[:64] + b"\xff" * 8 + state[72:]
+    address = f"unix:{tmp_path / 's'}"
+    with Serving(folder.parent.parent, "--listen", address, "--json"), grpc.insecure_channel(address) as channel:
+        stub = rpc.PredictorStub(channel)
+        contract = Spec.from_json((folder / "spec.json").read_bytes()).contract_hash
+
+        def answers(state: bytes) -> list[pb.PredictResponse]:
+            opened = pb.PredictRequest(open=pb.Open(model="never", contract_hash=contract, state=state))
+            return list(stub.Predict(iter([opened, pb.PredictRequest(samples=given[100:].ravel())]), timeout=30))
+
+        for broken, why in (
+            (b"x", f"must have {len(state)} bytes, got 1"),
+            (b"x" * len(state), "another model's"),
+            (nan, "not finite"),
+            (many, "no session can have"),
+            (b"x" * (1 << 19), "at most 262144 bytes"),
+        ):
+            with pytest.raises(grpc.RpcError, match=why) as refused:
+                answers(broken)
+            assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        np.testing.assert_array_equal(np.array(answers(state)[1].predictions, np.float32), want[100:, 0])
