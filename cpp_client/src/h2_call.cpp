@@ -170,7 +170,8 @@ bool H2Call::step() LEARN_RT_REALTIME {
 
 void H2Call::receive() LEARN_RT_REALTIME {
   const std::ptrdiff_t n = socket_.receive(input_.data(), input_.size());
-  if (n < 0) return end_.stop(H2End::kBroken, {}, socket_.error());
+  if (n < 0 || (n == 0 && broken_by_ != 0))
+    return end_.stop(H2End::kBroken, {}, broken_by_ != 0 ? broken_by_ : socket_.error());
   if (n == 0) return;
   const ssize_t taken = nghttp2_session_mem_recv(session_, input_.data(), static_cast<std::size_t>(n));
   if (taken >= 0 || over()) return;
@@ -179,6 +180,7 @@ void H2Call::receive() LEARN_RT_REALTIME {
 }
 
 void H2Call::flush() LEARN_RT_REALTIME {
+  if (broken_by_ != 0) return;
   for (;;) {
     while (output_.size() - out_end_ >= kFrame) {
       const std::uint8_t* piece = nullptr;
@@ -193,7 +195,11 @@ void H2Call::flush() LEARN_RT_REALTIME {
     }
     if (out_begin_ == out_end_) break;
     const std::ptrdiff_t sent = socket_.send(output_.data() + out_begin_, out_end_ - out_begin_);
-    if (sent < 0) return end_.stop(H2End::kBroken, {}, socket_.error());
+    if (sent < 0) {
+      broken_by_ = socket_.error();  // the end is when what has come was taken
+      out_begin_ = out_end_ = 0;
+      return;
+    }
     out_begin_ += static_cast<std::size_t>(sent);
     if (out_begin_ != out_end_) return;
     out_begin_ = out_end_ = 0;
@@ -214,8 +220,8 @@ ssize_t H2Call::read_message(nghttp2_session*, std::int32_t, std::uint8_t* to, s
 }
 
 char* H2Call::next_message() LEARN_RT_REALTIME {
-  return connected_ && !over() && !mark_.is_forked() && request_at_ == request_end_ ? request_.data() + kPrefix
-                                                                                    : nullptr;
+  const bool can_send = connected_ && broken_by_ == 0 && !over() && !mark_.is_forked();
+  return can_send && request_at_ == request_end_ ? request_.data() + kPrefix : nullptr;
 }
 
 void H2Call::send(std::size_t size) LEARN_RT_REALTIME {

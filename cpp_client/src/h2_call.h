@@ -56,7 +56,9 @@ class H2Call {
   // Sends that message.
   void send(std::size_t size) LEARN_RT_REALTIME;
   // Sleeps until step() may have something to do.
-  void wait(std::int64_t until_ns) LEARN_RT_REALTIME { socket_.wait(to_send(), until_ns); }
+  void wait(std::int64_t until_ns) LEARN_RT_REALTIME {
+    if (broken_by_ == 0) socket_.wait(to_send(), until_ns);
+  }
   // Ends the call for a reason of the caller's.
   void refuse(const char* why) LEARN_RT_REALTIME { end_.stop(H2End::kRefused, why); }
 
@@ -93,6 +95,7 @@ class H2Call {
   nghttp2_session* session_ = nullptr;
   std::int32_t stream_ = 0;
   bool connected_ = false;
+  int broken_by_ = 0;          // errno of a send: nothing can be sent any more, but answers may still lie there
   std::vector<char> request_;  // a message with its prefix
   std::size_t request_at_ = 0, request_end_ = 0;
   std::array<std::uint8_t, kInput> input_{};

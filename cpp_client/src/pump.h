@@ -107,6 +107,7 @@ class Pump final : private Receiver {
   void hand_over();
   void mind();
   bool take_over();
+  void lose(const std::string& cause);
   bool enter() LEARN_RT_REALTIME;
   void leave() LEARN_RT_REALTIME;
   void send_all() LEARN_RT_REALTIME;

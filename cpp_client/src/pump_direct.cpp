@@ -25,7 +25,7 @@ void Pump::mind() {
   bell_.wait([this] { return stop_.load(std::memory_order_acquire) || !direct(); }, now_ns() + kLookNs);
   if (stop_.load(std::memory_order_acquire)) return;
   if (!direct()) {  // given back
-    if (recall_.load(std::memory_order_relaxed)) return lost(recall_cause_);
+    if (recall_.load(std::memory_order_relaxed)) return lose(recall_cause_);
     return lost(over_ ? transport_->gone() : text_of(fault_, faulty_, asked()));
   }
   if (recall_cause_.empty()) recall_cause_ = transport_->gone();
@@ -39,7 +39,13 @@ void Pump::mind() {
     recall_.store(true, std::memory_order_release);
     transport_->interrupt();
   }
-  if (take_over() && recall_.load(std::memory_order_relaxed)) lost(recall_cause_);
+  if (take_over() && recall_.load(std::memory_order_relaxed)) lose(recall_cause_);
+}
+
+// After the last answers, which may have come since anyone looked.
+void Pump::lose(const std::string& cause) {
+  static_cast<void>(transport_->poll());
+  lost(cause);
 }
 
 // Takes the carrying from a control thread that is elsewhere: for good when it is wanted, else for one look, because

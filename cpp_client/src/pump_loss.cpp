@@ -46,7 +46,7 @@ void Pump::watch() {
   std::string cause;
   if (transport_->direct() && link_.load(std::memory_order_relaxed) != Link::kDown) cause = transport_->gone();
   if (cause.empty()) cause = stalled();
-  if (!cause.empty()) lost(cause);
+  if (!cause.empty()) transport_->direct() ? lose(cause) : lost(cause);
 }
 
 // A stream that stands still is as good as lost: the peer may be gone without a word. Returns what it waits for.

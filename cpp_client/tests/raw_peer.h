@@ -1,5 +1,7 @@
 #pragma once
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -78,24 +80,18 @@ inline std::string trailers(const std::string& status, const std::string& text) 
   return headers({{"grpc-status", status}, {"grpc-message", text}}, kEndStream);
 }
 
-// A call and what is at its other end: bytes that the test chooses, on a Unix socket. One thread.
+// A call and what is at its other end: bytes that the test chooses, on a Unix socket or TCP. One thread.
 class RawPeer final : private H2Call::Sink {
  public:
-  explicit RawPeer(H2Call::Terms terms = streaming()) {
-    std::string folder = (std::filesystem::temp_directory_path() / "learn-rt-XXXXXX").string();
-    if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("cannot make a folder for a socket");
-    folder_ = folder;
-    sockaddr_un name{};
-    name.sun_family = AF_UNIX;
-    (folder + "/s").copy(name.sun_path, sizeof name.sun_path - 1);
-    const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (::bind(listener, reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0 || ::listen(listener, 1) != 0)
-      throw std::runtime_error("cannot listen on " + folder + "/s");
-    call_ = std::make_unique<H2Call>(Endpoint{"unix:" + folder + "/s", false, {}}, std::move(terms),
-                                     static_cast<H2Call::Sink&>(*this));
+  enum class On { kUnix, kTcp };
+  explicit RawPeer(On on = On::kUnix) {
+    const int listener = ::socket(on == On::kUnix ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const std::string target = on == On::kUnix ? listen_on_unix(listener) : listen_on_tcp(listener);
+    call_ = std::make_unique<H2Call>(Endpoint{target, false, {}}, streaming(), static_cast<H2Call::Sink&>(*this));
     call_->step();
     fd_ = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
     ::close(listener);
+    call_->step();
   }
   ~RawPeer() {
     hang_up();
@@ -124,9 +120,15 @@ class RawPeer final : private H2Call::Sink {
   }
   RawPeer& hang_up() {
     if (fd_ >= 0) heard();  // or it would be a reset
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
+    vanish();
     step();
+    return *this;
+  }
+  // Sends the bytes and is gone, before the call takes one of them: it did not read what the call sent.
+  RawPeer& say_and_vanish(const std::string& bytes) {
+    if (::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(bytes.size()))
+      throw std::runtime_error("the socket does not take that much");
+    vanish();
     return *this;
   }
   // No step may allocate, whatever comes.
@@ -148,6 +150,31 @@ class RawPeer final : private H2Call::Sink {
   std::string cause() const { return call_->cause(); }
 
  private:
+  std::string listen_on_unix(int listener) {
+    std::string folder = (std::filesystem::temp_directory_path() / "learn-rt-XXXXXX").string();
+    if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("cannot make a folder for a socket");
+    folder_ = folder;
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    (folder + "/s").copy(name.sun_path, sizeof name.sun_path - 1);
+    if (::bind(listener, reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0 || ::listen(listener, 1) != 0)
+      throw std::runtime_error("cannot listen on " + folder + "/s");
+    return "unix:" + folder + "/s";
+  }
+  static std::string listen_on_tcp(int listener) {
+    sockaddr_in name{};
+    name.sin_family = AF_INET;
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof name;
+    if (::bind(listener, reinterpret_cast<const sockaddr*>(&name), size) != 0 || ::listen(listener, 1) != 0 ||
+        ::getsockname(listener, reinterpret_cast<sockaddr*>(&name), &size) != 0)
+      throw std::runtime_error("cannot listen on 127.0.0.1");
+    return "127.0.0.1:" + std::to_string(ntohs(name.sin_port));
+  }
+  void vanish() {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+  }
   void received(const char* bytes, std::size_t size) noexcept override {
     forbid_allocation(false);
     messages_.emplace_back(bytes, size);

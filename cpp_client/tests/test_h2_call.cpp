@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "learn_rt/doorbell.h"
 #include "raw_peer.h"
 
 namespace learn_rt::client {
@@ -103,6 +104,39 @@ TEST(H2Call, AfterTheEndNothingIsTaken) {
   peer.say(kHonest + data(message("late")));
   EXPECT_EQ(peer.messages().size(), 3U);
   EXPECT_EQ(peer.cause(), "the server ended the stream");
+}
+
+// A server that stops while samples come leaves answers behind that nobody has taken yet.
+TEST(H2Call, WhatCameBeforeTheConnectionBrokeIsTakenThoughNothingCanBeSentAnyMore) {
+  for (const auto on : {RawPeer::On::kUnix, RawPeer::On::kTcp}) {
+    RawPeer peer(on);
+    peer.say(kBegin);
+    peer.say_and_vanish(repeated(data(message(std::string(900, 'x'))), 50) + trailers("14", "the server stops"));
+    for (int i = 0; i < 2 && peer.call().next_message() != nullptr; ++i) peer.call().send(1000);
+    EXPECT_EQ(peer.messages().size(), 0U);
+    for (int i = 0; i < 10; ++i) peer.step();
+    EXPECT_EQ(peer.messages().size(), 50U);
+    EXPECT_EQ(peer.cause(), "UNAVAILABLE: the server stops");
+  }
+}
+
+TEST(H2Call, AConnectionThatBrokeIsOverWhenEverythingWasTaken) {
+  for (const auto on : {RawPeer::On::kUnix, RawPeer::On::kTcp}) {
+    RawPeer peer(on);
+    peer.say(kBegin);
+    peer.say_and_vanish(repeated(data(message(std::string(900, 'x'))), 50));
+    for (int i = 0; i < 2 && peer.call().next_message() != nullptr; ++i) peer.call().send(1000);
+    EXPECT_EQ(peer.call().next_message(), nullptr);  // there is nobody to send it to
+    for (int i = 0; i < 10 && !peer.call().over(); ++i) {
+      peer.call().wait(now_ns() + 60'000'000'000);  // never sleeps
+      peer.step();
+    }
+    EXPECT_EQ(peer.messages().size(), 50U);
+    EXPECT_EQ(peer.cause().find("UNAVAILABLE: "), 0U) << peer.cause();
+    EXPECT_TRUE(peer.cause().find(": Broken pipe") != std::string::npos ||
+                peer.cause().find(": Connection reset by peer") != std::string::npos)
+        << peer.cause();
+  }
 }
 
 struct Wrong {

@@ -14,10 +14,11 @@
 namespace learn_rt::serve {
 namespace {
 
-constexpr std::int64_t kLateNs = 150'000;     // a sample that is later than this is waited for asleep
-constexpr std::int64_t kLookNs = 50'000'000;  // a sleeper looks up this often, so that it can be ended
-constexpr unsigned kLooks = 1024;             // polls between two looks at whether the stream is to end
-constexpr unsigned kGlances = 16;             // and at the clock
+constexpr std::int64_t kLateNs = 150'000;             // a sample that is later than this is waited for asleep
+constexpr std::int64_t kLookNs = 50'000'000;          // a sleeper looks up this often, so that it can be ended
+constexpr std::int64_t kLastAnswersNs = 500'000'000;  // for what came before the end
+constexpr unsigned kLooks = 1024;                     // polls between two looks at whether the stream is to end
+constexpr unsigned kGlances = 16;                     // and at the clock
 
 }  // namespace
 
@@ -58,6 +59,7 @@ void ShmStream::end(const grpc::Status& status) {
     if (status_) return;
     status_ = status;
   }
+  listened_to_.store(!status.ok(), std::memory_order_relaxed);
   ending_.store(true, std::memory_order_release);
   slot_.samples.bell.ring();
 }
@@ -71,21 +73,38 @@ void ShmStream::run() {
   ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);  // or a timed sleep is 50 us longer than asked
   while (!ending_.load(std::memory_order_acquire)) {
     if (!wait_for_sample()) continue;
-    arrival_ns_ = now_ns();
-    hear(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(arrival_ns_)));
-    if (samples_.waiting() > samples_.capacity()) return fail("the ring of samples was broken");
-    // A client keeps room for the answers to what it sends.
-    if (answers_.room() == 0) return fail("no room for an answer: the client sends more than it takes");
-    answer();
-    settle();
+    if (!serve()) return;
     rehearsal_.answered(arrival_ns_, took_ns_);
     if (wait_ == shm::kDoze && samples_.waiting() == 0) until_due();
   }
+  if (listened_to_.load(std::memory_order_relaxed)) answer_what_came();
 }
 
-void ShmStream::fail(const std::string& cause) {
+// A client can use the answers of a chunk only together, so the last one is finished; what comes from here on is not
+// taken any more.
+void ShmStream::answer_what_came() {
+  const auto until_ns = now_ns() + kLastAnswersNs;
+  for (auto left = samples_.waiting(); left > 0 && now_ns() < until_ns; --left) {
+    if (!serve()) return;
+  }
+}
+
+// The next sample, which is there. False when the client broke the stream.
+bool ShmStream::serve() {
+  arrival_ns_ = now_ns();
+  hear(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(arrival_ns_)));
+  if (samples_.waiting() > samples_.capacity()) return fail("the ring of samples was broken");
+  // A client keeps room for the answers to what it sends.
+  if (answers_.room() == 0) return fail("no room for an answer: the client sends more than it takes");
+  answer();
+  settle();
+  return true;
+}
+
+bool ShmStream::fail(const std::string& cause) {
   hosted_->failed(cause);
   end(invalid(cause));
+  return false;
 }
 
 void ShmStream::answer() {

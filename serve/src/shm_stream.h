@@ -36,7 +36,9 @@ class ShmStream final : public OpenStream {
 
  private:
   void run();
-  void fail(const std::string& cause);
+  void answer_what_came();
+  bool serve();
+  bool fail(const std::string& cause);
   bool wait_for_sample();
   void answer();
   void settle();
@@ -54,6 +56,7 @@ class ShmStream final : public OpenStream {
   std::uint64_t n_ = 0;                        // answers
 
   std::atomic<bool> ending_{false};
+  std::atomic<bool> listened_to_{true};  // set before `ending_`: there is a client that waits for answers
   mutable std::mutex mutex_;
   std::optional<grpc::Status> status_;
   std::thread thread_;

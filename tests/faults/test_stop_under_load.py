@@ -67,10 +67,14 @@ def test_every_sample_that_was_taken_is_answered(launch: Any, served: Any, tmp_p
     assert sum(loop.answers for loop in loops) == _said_at_the_end(logged)
 
 
-def test_every_sample_that_was_taken_from_shared_memory_is_answered(launch: Any, served: Any, tmp_path: Path) -> None:
-    address, sample = f"shm:test-stop-{tmp_path.name}", served.path(1)[0]
+@pytest.mark.parametrize("wait", ["sleep", "spin"])
+@pytest.mark.parametrize("over", ["shm", "unix"])
+def test_a_client_that_pushes_on_gets_every_answer(
+    launch: Any, served: Any, tmp_path: Path, over: str, wait: Any
+) -> None:
+    address, sample = f"shm:{tmp_path.name}" if over == "shm" else f"unix:{tmp_path}/s", served.path(1)[0]
     with launch(served.repository, "--listen", address, "--json", "--drain-s", "0", "--log-format", "json") as serving:
-        with connect(address, "printer", wait="sleep") as client:
+        with connect(address, "printer", wait=wait) as client:
             stop = threading.Timer(0.2, serving.process.terminate)
             stop.start()
             answers = 0
