@@ -3,6 +3,8 @@
 #include <optional>
 #include <utility>
 
+#include "status.h"
+
 namespace learn_rt::serve {
 
 using health::HealthCheckResponse;
@@ -96,7 +98,7 @@ grpc::ServerUnaryReactor* HealthService::Check(grpc::CallbackServerContext* cont
                                                HealthCheckResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   if (services_.count(request->service()) == 0) {
-    reactor->Finish({grpc::StatusCode::NOT_FOUND, "no service named '" + request->service() + "'"});
+    reactor->Finish({grpc::StatusCode::NOT_FOUND, "no service named " + in_quotes(request->service())});
     return reactor;
   }
   {

@@ -136,7 +136,7 @@ Unary* InferenceService::RepositoryModelUnload(Context* context, const inference
   if (!request->repository_name().empty()) return finish(context, one_repository());
   for (const auto& parameter : request->parameters()) {
     if (parameter.first != "unload_dependents")  // no model here depends on another
-      return finish(context, invalid("parameter '" + parameter.first + "' of an unload is not supported"));
+      return finish(context, invalid("parameter " + in_quotes(parameter.first) + " of an unload is not supported"));
   }
   Unary* reactor = context->DefaultReactor();
   loader_.unload(request->model_name(), [reactor](const grpc::Status& status) { reactor->Finish(status); });

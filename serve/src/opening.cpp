@@ -26,8 +26,8 @@ grpc::Status read_swap(const v1::Open& open, Following* how) {
       return invalid("open.swap must be one of learn_rt.v1.Swap, got " + std::to_string(open.swap()));
   }
   if (!open.version().empty() && open.version() != "stable") {
-    return invalid("open.version is the number '" + open.version() +
-                   "', which is never swapped: ask for 'stable', or leave out open.swap");
+    return invalid("open.version is the number " + in_quotes(open.version()) +
+                   ", which is never swapped: ask for 'stable', or leave out open.swap");
   }
   if (!(open.crossfade_s() >= 0.0F && open.crossfade_s() <= Following::kMostFadeS)) {
     return invalid("open.crossfade_s must be 0 to 60 seconds, got " + std::to_string(open.crossfade_s()));
@@ -80,9 +80,10 @@ grpc::Status check_rest(const Spec& spec, const google::protobuf::RepeatedField<
 
 grpc::Status check_contract(const ModelHost& host, const std::string& contract_hash) {
   if (contract_hash == host.spec().contract_hash) return grpc::Status::OK;
-  return {grpc::StatusCode::FAILED_PRECONDITION, "open.contract_hash is '" + contract_hash + "', but " + host.name() +
-                                                     "/" + std::to_string(host.version()) + " has the contract " +
-                                                     host.spec().contract_hash + ": ask Describe for its spec"};
+  return {grpc::StatusCode::FAILED_PRECONDITION, "open.contract_hash is " + in_quotes(contract_hash) + ", but " +
+                                                     host.name() + "/" + std::to_string(host.version()) +
+                                                     " has the contract " + host.spec().contract_hash +
+                                                     ": ask Describe for its spec"};
 }
 
 grpc::Status describe(const Repository& repository, const v1::DescribeRequest& request,

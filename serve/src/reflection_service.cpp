@@ -5,6 +5,8 @@
 
 #include <set>
 
+#include "status.h"
+
 namespace learn_rt::serve {
 namespace {
 
@@ -34,7 +36,7 @@ void not_found(const std::string& cause, Response* response) {
 
 template <class Response>
 void tell(const FileDescriptor* file, const std::string& asked, Told& told, Response* response) {
-  if (file == nullptr) return not_found("nothing here is named '" + asked + "'", response);
+  if (file == nullptr) return not_found("nothing here is named " + in_quotes(asked), response);
   auto* files = response->mutable_file_descriptor_response();
   if (told.count(file) == 0) return add(file, told, files);
   // Asked for again by name: a stream that never answers it would seem to have lost it.
@@ -60,13 +62,13 @@ void reflect(const Request& request, const std::vector<std::string>& services, T
       const FieldDescriptor* field =
           type == nullptr ? nullptr : pool.FindExtensionByNumber(type, asked.extension_number());
       return tell(field == nullptr ? nullptr : field->file(),
-                  asked.containing_type() + "' extended by '" + std::to_string(asked.extension_number()), told,
+                  "extension " + std::to_string(asked.extension_number()) + " of " + asked.containing_type(), told,
                   response);
     }
     case Request::kAllExtensionNumbersOfType: {
       const std::string& asked = request.all_extension_numbers_of_type();
       const Descriptor* type = pool.FindMessageTypeByName(asked);
-      if (type == nullptr) return not_found("no message named '" + asked + "'", response);
+      if (type == nullptr) return not_found("no message named " + in_quotes(asked), response);
       std::vector<const FieldDescriptor*> found;
       pool.FindAllExtensions(type, &found);
       response->mutable_all_extension_numbers_response()->set_base_type_name(asked);

@@ -6,6 +6,8 @@
 #include <tuple>
 #include <utility>
 
+#include "status.h"
+
 namespace learn_rt::serve {
 namespace {
 
@@ -85,7 +87,8 @@ grpc::Status Repository::find(const std::string& name, const std::string& versio
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto model = models_.find(name);
   if (model == models_.end()) {
-    return not_found("no model named '" + name + "'; served: " + listed(models_, [](const auto& n) { return n; }));
+    return not_found("no model named " + in_quotes(name) +
+                     "; served: " + listed(models_, [](const auto& n) { return n; }));
   }
   const Hosts& hosts = model->second.hosts;
   if (version.empty() || version == "stable") {
@@ -98,8 +101,8 @@ grpc::Status Repository::find(const std::string& name, const std::string& versio
       return grpc::Status::OK;
     }
   }
-  return not_found("model '" + name + "' has no version '" + version + "'; served: " +
-                   listed(hosts, [](std::int64_t n) { return std::to_string(n); }) + " (also 'stable')");
+  return not_found("model " + in_quotes(name) + " has no version " + in_quotes(version) +
+                   "; served: " + listed(hosts, [](std::int64_t n) { return std::to_string(n); }) + " (also 'stable')");
 }
 
 Repository::Hosts Repository::served(const std::string& name, std::int64_t* stable) const {

@@ -26,11 +26,12 @@ grpc::Status read_shape(const inference::ModelInferRequest::InferInputTensor& te
   bool matches = tensor.shape_size() == static_cast<int>(item.size()) + 1;
   for (std::size_t i = 0; matches && i < item.size(); ++i) matches = tensor.shape(static_cast<int>(i) + 1) == item[i];
   if (!matches) {
-    return invalid("input '" + tensor.name() + "' must have shape " + text(item) + ", got " + came(tensor.shape()));
+    return invalid("input " + in_quotes(tensor.name()) + " must have shape " + text(item) + ", got " +
+                   came(tensor.shape()));
   }
   if (tensor.shape(0) < 1 || static_cast<std::uint64_t>(tensor.shape(0)) > max_batch) {
-    return invalid("input '" + tensor.name() + "' must have a batch of 1 to " + std::to_string(max_batch) + ", got " +
-                   std::to_string(tensor.shape(0)));
+    return invalid("input " + in_quotes(tensor.name()) + " must have a batch of 1 to " + std::to_string(max_batch) +
+                   ", got " + std::to_string(tensor.shape(0)));
   }
   *batch = static_cast<std::size_t>(tensor.shape(0));
   return grpc::Status::OK;
@@ -40,10 +41,10 @@ grpc::Status check_outputs(const inference::ModelInferRequest& request) {
   if (request.outputs_size() > 1) return invalid("there is one output to ask for, '" + std::string(kOutput) + "'");
   for (const auto& output : request.outputs()) {
     if (output.name() != kOutput) {
-      return invalid("no output named '" + output.name() + "': the model's is '" + kOutput + "'");
+      return invalid("no output named " + in_quotes(output.name()) + ": the model's is '" + kOutput + "'");
     }
     if (output.parameters_size() != 0) {
-      return invalid("output parameter '" + output.parameters().begin()->first + "' is not supported");
+      return invalid("output parameter " + in_quotes(output.parameters().begin()->first) + " is not supported");
     }
   }
   return grpc::Status::OK;
@@ -63,7 +64,7 @@ grpc::Status read_contents(const Tensor& tensor, std::size_t size, const float**
   if (!only_fp32(contents)) return invalid("the contents of an FP32 input belong in fp32_contents, and only there");
   const auto values = static_cast<std::size_t>(contents.fp32_contents_size());
   if (values != size) {
-    return invalid("input '" + tensor.name() + "' of shape " + came(tensor.shape()) + " must have " +
+    return invalid("input " + in_quotes(tensor.name()) + " of shape " + came(tensor.shape()) + " must have " +
                    std::to_string(size) + " values in fp32_contents, got " + std::to_string(values));
   }
   *data = contents.fp32_contents().data();
@@ -73,7 +74,7 @@ grpc::Status read_contents(const Tensor& tensor, std::size_t size, const float**
 grpc::Status read_raw(const Tensor& tensor, const std::string& raw, std::size_t size, const float** data) {
   if (tensor.has_contents()) return invalid("with raw_input_contents no input may have `contents`");
   if (raw.size() != size * sizeof(float)) {
-    return invalid("input '" + tensor.name() + "' of shape " + came(tensor.shape()) + " must have " +
+    return invalid("input " + in_quotes(tensor.name()) + " of shape " + came(tensor.shape()) + " must have " +
                    std::to_string(size * sizeof(float)) + " raw bytes, got " + std::to_string(raw.size()));
   }
   *data = reinterpret_cast<const float*>(raw.data());  // a string's storage is aligned for any scalar
@@ -90,14 +91,15 @@ grpc::Status read_one(const inference::ModelInferRequest& request, const TensorS
   int at = 0;
   while (at < request.inputs_size() && request.inputs(at).name() != shape.name) ++at;
   if (at == request.inputs_size()) {
-    return invalid("input '" + shape.name + "' is missing, got '" + request.inputs(0).name() + "'");
+    return invalid("input '" + shape.name + "' is missing, got " + in_quotes(request.inputs(0).name()));
   }
   const Tensor& tensor = request.inputs(at);
   if (tensor.datatype() != "FP32") {
-    return invalid("input '" + tensor.name() + "' must have datatype FP32, got '" + tensor.datatype() + "'");
+    return invalid("input " + in_quotes(tensor.name()) + " must have datatype FP32, got " +
+                   in_quotes(tensor.datatype()));
   }
   if (tensor.parameters_size() != 0) {
-    return invalid("input parameter '" + tensor.parameters().begin()->first + "' is not supported");
+    return invalid("input parameter " + in_quotes(tensor.parameters().begin()->first) + " is not supported");
   }
   std::size_t batch = 0;
   if (const grpc::Status status = read_shape(tensor, shape.item, max_batch, &batch); !status.ok()) return status;
@@ -133,7 +135,7 @@ grpc::Status read_inputs(const inference::ModelInferRequest& request, const std:
   const auto n = static_cast<int>(shapes.size());
   if (request.inputs_size() != n || (n == 1 && request.inputs(0).name() != shapes[0].name)) {
     return invalid("a request must hold " + wanted(shapes) + ", got " + std::to_string(request.inputs_size()) +
-                   (request.inputs_size() == 0 ? "" : ", the first named '" + request.inputs(0).name() + "'"));
+                   (request.inputs_size() == 0 ? "" : ", the first named " + in_quotes(request.inputs(0).name())));
   }
   view->raw = request.raw_input_contents_size() != 0;
   if (view->raw && request.raw_input_contents_size() != n) {

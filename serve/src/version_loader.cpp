@@ -135,7 +135,7 @@ grpc::Status VersionLoader::load_now(const std::string& name, const VersionPolic
   }
   std::vector<std::int64_t> present = can_be_model(name) ? survey(name) : std::vector<std::int64_t>();
   if (present.empty()) {
-    return {grpc::StatusCode::NOT_FOUND, "the repository holds no model '" + name.substr(0, 255) + "'"};
+    return {grpc::StatusCode::NOT_FOUND, "the repository holds no model " + in_quotes(name)};
   }
   if (!asked) present = not_refused(name, present);
   std::vector<std::int64_t> wanted;
@@ -193,7 +193,7 @@ grpc::Status VersionLoader::unload_now(const std::string& name) {
   std::int64_t stable = 0;
   const Repository::Hosts served = repository_->served(name, &stable);
   if (served.empty()) {
-    return {grpc::StatusCode::NOT_FOUND, "no model named '" + name.substr(0, 255) + "' is served"};
+    return {grpc::StatusCode::NOT_FOUND, "no model named " + in_quotes(name) + " is served"};
   }
   policies_[name].kind = VersionPolicy::kNone;
   repository_->serve(name, {}, 0);

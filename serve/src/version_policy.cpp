@@ -71,8 +71,8 @@ grpc::Status read_policy(const inference::RepositoryModelLoadRequest& request, V
   for (const auto& [name, value] : request.parameters()) {
     if (name != "config") {
       return {grpc::StatusCode::UNIMPLEMENTED,
-              "parameter '" + name.substr(0, 128) +
-                  "' of a load is not supported: models are loaded from the repository's folder only"};
+              "parameter " + in_quotes(name) +
+                  " of a load is not supported: models are loaded from the repository's folder only"};
     }
     if (value.parameter_choice_case() != inference::ModelRepositoryParameter::kStringParam)
       return invalid("parameter config must be a string");

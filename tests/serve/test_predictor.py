@@ -170,6 +170,14 @@ def test_a_wrong_opening_ends_the_stream_with_the_cause(
     assert cause in caught.value.details()
 
 
+@pytest.mark.parametrize("what", ["model", "version", "contract_hash"])
+def test_what_is_told_back_of_a_long_name_is_cut(channel: Any, opening: Any, what: str) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        Stream(channel, **(opening | {what: "é" * 1_000_000}))
+    assert f"'{'é' * 64}…'" in caught.value.details()  # 128 bytes
+    assert len(caught.value.details()) < 500
+
+
 @pytest.mark.parametrize(
     ("request_of", "cause"),
     [
