@@ -83,4 +83,4 @@ def test_a_sample_of_another_width_is_refused_before_it_is_sent(address: str, n:
         for give in (client.try_push, lambda sample: client.predict(sample, 1.0)):
             with pytest.raises(ValueError, match=rf"sample must have shape \(5,\), got \({n},\)"):
                 give(np.zeros(n, np.float32))
-        assert client.predict(path(1)[0], 10.0).sequence == 0  # nothing of it was taken
+        assert client.predict(path(2)[0], 10.0).sequence == 0  # nothing of it was taken
