@@ -54,7 +54,7 @@ sanitize: setup  ## Run the C++ tests and a short load under ASan and UBSan; rin
 	cmake -S . -B build/tsan $(SANITIZED) -DLEARN_RT_SANITIZE=thread
 	cmake --build build/tsan --target client_tests serve_tests record_tests
 	TSAN_OPTIONS=suppressions=$(CURDIR)/cmake/tsan.supp:die_after_fork=0 ctest --test-dir build/tsan --output-on-failure --no-tests=error \
-	  -R 'Ring|Doorbell|Shm|Client|Policy|AgainstALyingServer|Recorder|Tape|Load|^Following|Version'
+	  -R 'Ring|Doorbell|Shm|Client|Policy|AgainstALyingServer|Recorder|Tape|Load|^Following|Version|StreamState'
 
 bench: setup  ## Measure latency: prints one table, writes build/bench/latency.json.
 	$(BIN)/learn-bench latency --out build/bench

@@ -52,6 +52,15 @@ class Script {
     const std::lock_guard lock(mutex);
     return held.size();
   }
+  std::vector<Opening> opened_so_far() {
+    const std::lock_guard lock(mutex);
+    return openings;
+  }
+  // From now on no stream goes on from a state.
+  void refuse_states() {
+    const std::lock_guard lock(mutex);
+    refuses_states = true;
+  }
 
   void give() {
     const Held& next = held.front();

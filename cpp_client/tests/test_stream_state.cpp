@@ -38,9 +38,9 @@ TEST(StreamState, ALostStreamGoesOnFromItsStateAndChangesNoAnswer) {
   ASSERT_LT(loop.kept(), 19'000U);  // or the beginning would be replayed
   expect_equal(run_all(*client, samples, 3), reference_answers(samples, loop.options.rest, 3));
   EXPECT_GE(client->stats().reconnects, 10U);
-  EXPECT_FALSE(loop.script->openings.back().state.empty());
-  EXPECT_TRUE(loop.script->openings.back().rest.empty());
-  EXPECT_EQ(loop.script->openings.back().state_every, 64U);
+  EXPECT_FALSE(loop.script->opened_so_far().back().state.empty());
+  EXPECT_TRUE(loop.script->opened_so_far().back().rest.empty());
+  EXPECT_EQ(loop.script->opened_so_far().back().state_every, 64U);
 }
 
 TEST(StreamState, AStreamWhoseSamplesAreAllThereBeginsAgain) {
@@ -55,7 +55,7 @@ TEST(StreamState, AStreamWhoseSamplesAreAllThereBeginsAgain) {
     if (k == 1500) wait_until([&] { return client->stats().reconnects == 1; });
     ASSERT_EQ(client->predict(&samples[2 * k], kAmple).values[1], expected.values[2 * k + 1]) << k;
   }
-  EXPECT_EQ(loop.script->openings.back().rest, loop.options.rest);
+  EXPECT_EQ(loop.script->opened_so_far().back().rest, loop.options.rest);
 }
 
 TEST(StreamState, WithoutForgettingAndWithoutAStateItIsNotContinued) {
@@ -69,7 +69,7 @@ TEST(StreamState, WithoutForgettingAndWithoutAStateItIsNotContinued) {
     return loop.says(*client, "not continued: the model states no forgetting length to replay, and no state");
   });
   EXPECT_EQ(client->predict(sample, 1s).flags & kDisconnected, kDisconnected);
-  EXPECT_EQ(loop.script->openings.size(), 1U);
+  EXPECT_EQ(loop.script->opened_so_far().size(), 1U);
 }
 
 TEST(StreamState, AfterMoreSamplesThanAreKeptItIsNotContinued) {
@@ -96,21 +96,21 @@ TEST(StreamState, WhereItIsRefusedAForgettingModelReplays) {
   const auto expected = reference_answers(samples);
   std::size_t k = 0;
   for (; k < 2000; ++k) client->predict(&samples[2 * k], kAmple);
-  loop.script->refuses_states = true;
+  loop.script->refuse_states();
   loop.script->lose();
   wait_until([&] { return client->stats().reconnects == 1; });
   for (; k < 3000; ++k) {
     const Prediction prediction = client->predict(&samples[2 * k], kAmple);
     ASSERT_EQ(prediction.values[1], expected.values[2 * k + 1]) << k;
   }
-  EXPECT_TRUE(loop.script->openings.back().state.empty());
+  EXPECT_TRUE(loop.script->opened_so_far().back().state.empty());
 }
 
 TEST(StreamState, WhereItIsRefusedOneThatNeverForgetsGoesOnElsewhereOnly) {
   StatefulLoop loop;
   loop.options.jitter_seed = 1;
   loop.others = {std::make_shared<Script>()};
-  loop.others[0]->refuses_states = true;
+  loop.others[0]->refuse_states();
   const auto client = loop.connect();
   const auto samples = smooth_path(1500);
   const auto expected = reference_answers(samples);
@@ -118,7 +118,7 @@ TEST(StreamState, WhereItIsRefusedOneThatNeverForgetsGoesOnElsewhereOnly) {
   for (; k < 1000; ++k) client->predict(&samples[2 * k], kAmple);
   loop.script->lose(2);
   wait_until([&] { return client->stats().reconnects == 1; });
-  EXPECT_GE(loop.others[0]->openings.size(), 1U);
+  EXPECT_GE(loop.others[0]->opened_so_far().size(), 1U);
   EXPECT_EQ(client->endpoint(), "script:0");
   for (; k < 1500; ++k) ASSERT_EQ(client->predict(&samples[2 * k], kAmple).values[1], expected.values[2 * k + 1]) << k;
 }
@@ -138,14 +138,14 @@ TEST(StreamState, AStateThatCannotBeTheModelsIsNotKept) {
     if (k == 2000) wait_until([&] { return client->stats().reconnects == 1; });
     ASSERT_EQ(client->predict(&samples[2 * k], kAmple).values[1], expected.values[2 * k + 1]) << k;
   }
-  EXPECT_TRUE(loop.script->openings.back().state.empty());
+  EXPECT_TRUE(loop.script->opened_so_far().back().state.empty());
 }
 
 TEST(StreamState, IsNotAskedForWhereVersionsChange) {
   StatefulLoop loop(6);
   loop.options.swap = Swap::kNow;
   const auto client = loop.connect();
-  EXPECT_EQ(loop.script->openings.back().state_every, 0U);
+  EXPECT_EQ(loop.script->opened_so_far().back().state_every, 0U);
 }
 
 }  // namespace
