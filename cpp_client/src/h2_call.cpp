@@ -87,7 +87,7 @@ H2Call::H2Call(const Endpoint& endpoint, Terms terms, Sink& sink)
       unary_(terms.unary),
       largest_response_(terms.largest_response),
       end_(endpoint.target),
-      socket_(endpoint.target),
+      socket_(endpoint.target, terms.patience),
       arena_(kArena),
       request_(kPrefix + std::max(terms.first.size(), terms.largest_request)),
       response_(terms.unary ? 0 : terms.largest_response) {

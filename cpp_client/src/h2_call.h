@@ -35,15 +35,16 @@ class H2Call {
   };
 
   struct Terms {
-    std::string path;                      // /package.Service/Method
-    std::string first;                     // message
-    bool unary = false;                    // nothing is sent after it
-    std::chrono::milliseconds timeout{0};  // that the server is told; 0: none
-    std::size_t largest_request = 0;       // bytes
-    std::size_t largest_response = 0;      // a longer message ends the call
+    std::string path;                          // /package.Service/Method
+    std::string first;                         // message
+    bool unary = false;                        // nothing is sent after it
+    std::chrono::milliseconds timeout{0};      // that the server is told; 0: none
+    std::chrono::milliseconds patience{5000};  // to look a host's name up
+    std::size_t largest_request = 0;           // bytes
+    std::size_t largest_response = 0;          // a longer message ends the call
   };
 
-  // Throws std::runtime_error: no such host, or a token that cannot be sent.
+  // Throws std::runtime_error: no such host, no word of it in time, or a token that cannot be sent.
   H2Call(const Endpoint& endpoint, Terms terms, Sink& sink);
   ~H2Call();  // resets the stream
   H2Call(const H2Call&) = delete;

@@ -1,6 +1,5 @@
 #include "h2_socket.h"
 
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -11,14 +10,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <memory>
 #include <stdexcept>
 
+#include "host_lookup.h"
 #include "learn_rt/doorbell.h"
 
 namespace learn_rt::client {
 
-H2Socket::H2Socket(const std::string& target) {
+H2Socket::H2Socket(const std::string& target, std::chrono::milliseconds patience) {
   if (target.compare(0, 5, "unix:") == 0) {
     const std::string path = target.substr(5);
     sockaddr_un name{};
@@ -32,16 +31,8 @@ H2Socket::H2Socket(const std::string& target) {
     address.size = sizeof name;
     return;
   }
-  const auto colon = target.rfind(':');
-  std::string host = target.substr(0, colon);
-  if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* list = nullptr;
-  if (const int error = ::getaddrinfo(host.c_str(), target.c_str() + colon + 1, &hints, &list))
-    throw std::runtime_error("UNAVAILABLE: " + host + ": " + ::gai_strerror(error));
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, ::freeaddrinfo);
-  for (const addrinfo* each = list; each != nullptr; each = each->ai_next) {
+  const HostAddresses list = look_up(target, patience);
+  for (const addrinfo* each = list.get(); each != nullptr; each = each->ai_next) {
     Address& address = addresses_.emplace_back();
     std::memcpy(&address.storage, each->ai_addr, each->ai_addrlen);
     address.size = each->ai_addrlen;

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -14,9 +15,9 @@ namespace learn_rt::client {
 // A stream socket that never blocks, connected to the first of some addresses that takes it.
 class H2Socket {
  public:
-  // `target`: unix:PATH or HOST:PORT. A host's name is looked up here, which may take a while. Throws
-  // std::runtime_error: there is no such host, or the path is too long for a socket.
-  explicit H2Socket(const std::string& target);
+  // `target`: unix:PATH or HOST:PORT. A host's name is looked up here, for `patience` at most. Throws
+  // std::runtime_error: there is no such host, nobody said in time, or the path is too long for a socket.
+  H2Socket(const std::string& target, std::chrono::milliseconds patience);
   ~H2Socket();
   H2Socket(const H2Socket&) = delete;
   H2Socket& operator=(const H2Socket&) = delete;

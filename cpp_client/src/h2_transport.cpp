@@ -36,7 +36,7 @@ Spec H2Transport::describe(const std::string& model, const std::string& version,
   terms.path = "/learn_rt.v1.Predictor/Describe";
   terms.first = write_describe(model, version);
   terms.unary = true;
-  terms.timeout = timeout;
+  terms.timeout = terms.patience = timeout;
   terms.largest_response = kLargestDescription;
   Description description;
   H2Call call(endpoint_, std::move(terms), description);
@@ -70,6 +70,7 @@ void H2Transport::open(const Opening& opening, Receiver& receiver) {
   H2Call::Terms terms;
   terms.path = "/learn_rt.v1.Predictor/Predict";
   terms.first = write_first_request(opening);
+  terms.patience = opening.patience;
   terms.largest_request = most_bytes(most * n_features_);
   terms.largest_response = most * (sizeof(float) * n_outputs_ + kBytesOfFlags) + kBesideValues + state_bytes_;
   call_ = std::make_unique<H2Call>(endpoint_, std::move(terms), static_cast<H2Call::Sink&>(*this));

@@ -24,6 +24,7 @@ std::unique_ptr<record::Recorder> recorder_of(const ClientOptions& options) {
 
 Opening opening_of(const std::string& model, const Spec& spec, const ClientOptions& options) {
   Opening opening{model, options.version, spec.contract_hash, options.rest, options.swap};
+  opening.patience = options.connect_timeout;
   if (options.swap == Swap::kCrossfade) opening.crossfade_s = options.crossfade_s;
   return opening;
 }

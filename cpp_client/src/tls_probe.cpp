@@ -1,13 +1,14 @@
 #include "tls_probe.h"
 
-#include <netdb.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include <memory>
+#include <stdexcept>
 
+#include "host_lookup.h"
 #include "learn_rt/certificate_date.h"
 #include "quiet_thread.h"
 
@@ -17,15 +18,8 @@ namespace {
 constexpr timeval kPatience{0, 500'000};  // for the connection, and for each answer
 
 // A connected socket, or -1.
-int connect_to(const std::string& target) {
-  const auto colon = target.rfind(':');
-  std::string host = target.substr(0, colon);
-  if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* list = nullptr;
-  if (::getaddrinfo(host.c_str(), target.c_str() + colon + 1, &hints, &list) != 0) return -1;
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, ::freeaddrinfo);
+int connect_to(const std::string& target) try {
+  const HostAddresses list = look_up(target, std::chrono::milliseconds(500));
   const int fd = ::socket(list->ai_family, list->ai_socktype | SOCK_CLOEXEC, list->ai_protocol);
   if (fd < 0) return -1;
   ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
@@ -33,6 +27,8 @@ int connect_to(const std::string& target) {
   if (::connect(fd, list->ai_addr, list->ai_addrlen) == 0) return fd;
   ::close(fd);
   return -1;
+} catch (const std::runtime_error&) {
+  return -1;  // no such host
 }
 
 thread_local std::string expiry;  // of the certificate that is out of its time

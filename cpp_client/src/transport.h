@@ -21,10 +21,11 @@ struct Opening {
   std::string model, version, contract_hash;
   std::vector<float> rest;  // empty: a cold start
   Swap swap = Swap::kPinned;
-  double crossfade_s = 0.0;       // 0: as the server has it
-  std::uint64_t swap_after = 0;   // samples that the version of the beginning is to answer
-  std::vector<char> state;        // that the session goes on from; empty: it begins
-  std::uint32_t state_every = 0;  // samples after which a reply is to carry the state; 0: never
+  double crossfade_s = 0.0;                  // 0: as the server has it
+  std::uint64_t swap_after = 0;              // samples that the version of the beginning is to answer
+  std::vector<char> state;                   // that the session goes on from; empty: it begins
+  std::uint32_t state_every = 0;             // samples after which a reply is to carry the state; 0: never
+  std::chrono::milliseconds patience{5000};  // to look a server's name up
 };
 
 // Samples that follow one another.
