@@ -77,9 +77,9 @@ class Shm : public ::testing::Test {
   Shm() { start(); }
   ~Shm() override { EXPECT_EQ(::access(file().c_str(), F_OK), server_ ? 0 : -1); }
 
-  void start() {
+  void start(std::int64_t version = 1) {
     repository_ = std::make_shared<serve::Repository>();
-    repository_->add(std::make_shared<serve::ModelHost>("reference", 1, model_));
+    repository_->add(std::make_shared<serve::ModelHost>("reference", version, model_));
     serve::ServerOptions options;
     options.listen = {"shm:" + name_};
     options.record = record_;
@@ -232,8 +232,7 @@ TEST_F(Shm, APinnedStreamIsRefusedByAServerWithoutItsVersion) {
   const float sample[] = {0.0F, 0.0F};
   EXPECT_EQ(stream->predict(sample, kAmple).version, 1);
   server_.reset();
-  start();
-  swap_to(2);
+  start(2);
   wait_until([&] {
     const Prediction prediction = stream->predict(sample, std::chrono::milliseconds(1));
     return stream->last_error().find("NOT_FOUND: model 'reference' has no version '1'; served: 2") == 0 &&
