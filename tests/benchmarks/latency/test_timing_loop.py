@@ -90,6 +90,10 @@ def test_before_a_cold_tick_more_is_read_than_the_caches_hold() -> None:
     assert evicted_bytes() >= 5 << 20
 
 
+def test_a_sleeper_that_never_had_its_turn_was_late_once() -> None:
+    assert Hiccup(PERIOD_NS).stop()["counts"].sum() == 1
+
+
 def test_the_sleeper_counts_until_it_is_stopped_and_not_after() -> None:
     hiccup = Hiccup(PERIOD_NS)
     first = hiccup.stop()
