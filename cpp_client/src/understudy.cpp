@@ -26,6 +26,7 @@ ClientOptions Understudy::options(const ClientOptions& of_stream) {
   options.rest.clear();
   options.lead_s = 0.0;
   options.capacity = 1;
+  options.swap = Swap::kNow;  // which keeps no state, nor the samples since
   if (options.on_miss == OnMiss::kFallback) options.on_miss = OnMiss::kHold;
   return options;
 }
